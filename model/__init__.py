@@ -1,0 +1,1 @@
+"""Extraction, training, evaluation and prediction for lymph-node whole-slide images."""

@@ -1,0 +1,1 @@
+"""Evaluation: figures with their data, n and interval."""

@@ -1,0 +1,1 @@
+"""Extraction: slides and masks made into training material, and phantom slides."""

@@ -1,0 +1,1 @@
+"""Prediction: opening slides, finding tissue, scoring cells, storing heat maps. The only side the viewer uses."""

@@ -1,0 +1,1 @@
+"""Training: labelled patches to model weights."""

@@ -1,0 +1,1 @@
+"""Sentinode web viewer. `create_app` wires the parts; `python -m viewer` starts them."""

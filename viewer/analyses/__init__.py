@@ -1,0 +1,1 @@
+"""Background analyses: job records, the runner and the processes that carry it out."""

@@ -1,0 +1,1 @@
+"""The slide library: finding, opening and tiling whole-slide images."""

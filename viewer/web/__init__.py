@@ -1,0 +1,1 @@
+"""HTTP: pages, tiles and the JSON API."""
