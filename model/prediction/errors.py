@@ -1,4 +1,9 @@
-"""What can go wrong between a slide and its heat map, in words a user can act on."""
+"""What can go wrong between a slide and its heat map, in words a user can act on.
+
+The names read as sentences where they are caught, hence without the suffix "Error".
+"""
+
+# ruff: noqa: N818 -- see above; what `except` and logs show is a statement about the slide
 
 
 class PredictionError(Exception):

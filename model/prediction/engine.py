@@ -1,0 +1,89 @@
+"""The one way from patches to probabilities, for viewer, command line and evaluation alike."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.prediction.errors import ModelInvalid
+from model.prediction.models import SIDE_FILE, WEIGHTS_FILE, Model, load_model
+from model.prediction.network import EfficientNetLite0, fold_batch_norm, use_channels_last
+
+# Large enough to keep one core busy, small enough that the widest activation stays near its caches.
+BATCH_PATCHES = 64
+
+
+def load_network(model: Model) -> EfficientNetLite0:
+    """The model's net as it was trained (batch norms unfolded), in evaluation mode and float32."""
+    net = EfficientNetLite0()
+    try:
+        weights = load_file(model.weights_path)
+        net.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelInvalid(
+            f"{WEIGHTS_FILE} of model '{model.folder.name}' does not hold an {model.architecture}.",
+            "Copy the whole folder again.",
+        ) from error
+    return net.float().eval()
+
+
+def scale_patches(patches: NDArray[np.uint8], model: Model) -> Tensor:
+    """The net's input (n, 3, h, w) in channels-last memory from uint8 patches (n, h, w, 3)."""
+    # A copy: views made by slicing a slide region are not contiguous and may be read-only.
+    batch = torch.from_numpy(np.array(patches, dtype=np.uint8, order="C")).permute(0, 3, 1, 2)
+    mean = torch.tensor(model.mean).view(3, 1, 1) * 255
+    std = torch.tensor(model.std).view(3, 1, 1) * 255
+    return batch.float().sub_(mean).div_(std)
+
+
+class Engine:
+    """A model in memory, ready to score patches. Safe to share between threads."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._net = load_network(model)
+        fold_batch_norm(self._net)
+        use_channels_last(self._net)
+
+    def probabilities(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Tumour probability (n,) of the central cell of each uint8 patch (n, side, side, 3).
+
+        Any view will do; raises ValueError for another shape or type than the model's patches.
+        """
+        logits = self.logits(patches)
+        return torch.sigmoid(logits / (self.model.temperature or 1.0)).numpy()
+
+    @torch.inference_mode()
+    def logits(self, patches: NDArray[np.uint8]) -> Tensor:
+        """Logits (n,) of uint8 patches (n, side, side, 3), before any temperature."""
+        side = self.model.patch_size_px
+        if patches.dtype != np.uint8 or patches.shape[1:] != (side, side, 3):
+            raise ValueError(
+                f"expected uint8 patches (n, {side}, {side}, 3),"
+                f" got {patches.dtype} {patches.shape}"
+            )
+        batches = range(0, len(patches), BATCH_PATCHES)
+        scored = [
+            self._net(scale_patches(patches[start : start + BATCH_PATCHES], self.model))
+            for start in batches
+        ]
+        return torch.cat(scored) if scored else torch.empty(0)
+
+
+def load_engine(folder: Path) -> Engine:
+    """The engine of a model folder, loaded once in this process (again if the folder changed)."""
+    try:
+        changed_ns = (folder / SIDE_FILE).stat().st_mtime_ns
+    except OSError:
+        changed_ns = 0  # load_model says what is missing
+    return _load_engine(folder, changed_ns)
+
+
+@lru_cache(maxsize=4)
+def _load_engine(folder: Path, changed_ns: int) -> Engine:
+    return Engine(load_model(folder))

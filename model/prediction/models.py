@@ -1,0 +1,184 @@
+"""Model folders: what a model is, where it lies, and whether it can be trusted. Needs no torch.
+
+A folder holds `config.json` (WSInfer's model schema), `sentinode.json` (what Sentinode needs
+besides), `model.safetensors` (weights; never pickled code) and `README.md` (the model card).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.prediction.errors import ModelInvalid
+
+SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "shipped"
+DEFAULT_MODEL = SHIPPED_MODELS / "lymph-node"
+CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE = "config.json", "sentinode.json", "model.safetensors"
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Rgb = tuple[float, float, float]
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to be loaded: one probability for the central cell of each patch."""
+
+    id: str
+    version: str
+    name: str
+    folder: Path
+    architecture: str
+    spacing_um_px: float
+    patch_size_px: int
+    cell_size_px: int
+    mean: Rgb  # of the transform, in the 0–1 range of its ToTensor
+    std: Rgb
+    threshold: float
+    temperature: float | None
+    calibrated: bool
+    min_tissue_share: float
+    weights_sha256: str
+    training_summary: str
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the weights lie."""
+        return self.folder / WEIGHTS_FILE
+
+
+class _ToTensor(BaseModel):
+    name: Literal["ToTensor"]
+
+
+class _NormalizeArguments(BaseModel):
+    mean: Rgb
+    std: tuple[Positive, Positive, Positive]
+
+
+class _Normalize(BaseModel):
+    name: Literal["Normalize"]
+    arguments: _NormalizeArguments
+
+
+class _Config(BaseModel):
+    """The part of WSInfer's model schema that Sentinode can carry out."""
+
+    spec_version: Literal["1.0"]
+    architecture: Literal["efficientnet_lite0"]
+    num_classes: Literal[1]
+    class_names: tuple[str]
+    patch_size_pixels: int = Field(gt=0)
+    spacing_um_px: Positive
+    transform: tuple[_ToTensor, _Normalize]
+
+
+class _Side(BaseModel):
+    """What Sentinode needs beside WSInfer's schema."""
+
+    model_config = ConfigDict(extra="allow")  # figures and remarks for readers
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    name: str = Field(min_length=1)
+    cell_size_px: int = Field(gt=0)
+    threshold: Probability
+    temperature: Positive | None
+    calibrated: bool
+    min_tissue_share: Probability
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    training_summary: str
+
+
+def load_model(folder: Path) -> Model:
+    """Read and check the model in `folder`, its weights' hash included; raise ModelInvalid."""
+    config = _parse(_Config, folder, CONFIG_FILE)
+    side = _parse(_Side, folder, SIDE_FILE)
+    if side.cell_size_px > config.patch_size_pixels:
+        raise ModelInvalid(
+            f"Model '{folder.name}' scores cells larger than its patches.",
+            f"Correct cell_size_px in {SIDE_FILE}.",
+        )
+    _check_weights(folder, side.weights_sha256)
+    normalize = config.transform[1].arguments
+    return Model(
+        folder=folder,
+        architecture=config.architecture,
+        spacing_um_px=config.spacing_um_px,
+        patch_size_px=config.patch_size_pixels,
+        mean=normalize.mean,
+        std=normalize.std,
+        **side.model_dump(include=set(_Side.model_fields)),
+    )
+
+
+def list_models(folders: Iterable[Path]) -> list[Model | tuple[str, ModelInvalid]]:
+    """Every model directly below `folders`; a bad one, or a repeated id, as (folder name, why)."""
+    found: list[Model | tuple[str, ModelInvalid]] = []
+    ids: set[str] = set()
+    for folder in (below for top in folders for below in _subfolders(top)):
+        try:
+            model = load_model(folder)
+            if model.id in ids:
+                raise ModelInvalid(
+                    f"Another model already has the id '{model.id}'.", f"Change it in {SIDE_FILE}."
+                )
+        except ModelInvalid as error:
+            found.append((folder.name, error))
+        else:
+            ids.add(model.id)
+            found.append(model)
+    return found
+
+
+def default_model() -> Model:
+    """The model that ships with Sentinode."""
+    return load_model(DEFAULT_MODEL)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _subfolders(top: Path) -> list[Path]:
+    if not top.is_dir():
+        return []
+    return sorted(path for path in top.iterdir() if path.is_dir() and path.name[0] not in "._")
+
+
+def _parse(schema: type[Schema], folder: Path, file: str) -> Schema:
+    try:
+        return schema.model_validate_json((folder / file).read_bytes())
+    except OSError as error:
+        raise ModelInvalid(
+            f"Model '{folder.name}' has no readable {file}.",
+            "A model folder is described in docs/model.md.",
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise ModelInvalid(
+            f"{file} of model '{folder.name}' is wrong at {place}: {first['msg']}.",
+            "Correct it; docs/model.md describes every field.",
+        ) from error
+
+
+def _check_weights(folder: Path, expected_sha256: str) -> None:
+    try:
+        actual = sha256_of(folder / WEIGHTS_FILE)
+    except OSError as error:
+        raise ModelInvalid(
+            f"Model '{folder.name}' has no readable {WEIGHTS_FILE}.", "Copy the whole folder again."
+        ) from error
+    if actual != expected_sha256:
+        raise ModelInvalid(
+            f"The weights of model '{folder.name}' are not those its {SIDE_FILE} names"
+            " (SHA-256 differs).",
+            "Copy the whole folder again.",
+        )
