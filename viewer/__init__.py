@@ -1,1 +1,33 @@
-"""Sentinode web viewer. `create_app` wires the parts; `python -m viewer` starts them."""
+"""The viewer: slide library, Deep Zoom tiles, analyses and the pages that show them."""
+
+from importlib.util import find_spec
+
+from flask import Flask
+
+from viewer import errors
+from viewer.db import make_engine, make_sessions
+from viewer.services import EXTENSION, Services
+from viewer.settings import PROJECT_FOLDER, Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application; opens no file and no connection before the first request."""
+    from viewer.web import health, pages, security, vendor
+
+    settings = settings or Settings()
+    app = Flask(
+        __name__,
+        static_folder=PROJECT_FOLDER / "static",
+        template_folder=PROJECT_FOLDER / "templates",
+    )
+    engine = make_engine(settings)
+    app.extensions[EXTENSION] = Services(settings, engine, make_sessions(engine))
+    errors.init_app(app)
+    security.init_app(app, settings)
+    for module in (pages, health, vendor):
+        app.register_blueprint(module.bp)
+    if find_spec("viewer.web.analyses"):
+        from viewer.web import analyses
+
+        app.register_blueprint(analyses.bp)
+    return app

@@ -1,0 +1,240 @@
+"""The errors of the viewer, the one table of their HTTP statuses and the one handler."""
+
+# ruff: noqa: N818 - named after what is wrong, as the HTTP statuses are; "Error" would add nothing
+
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from model.prediction.errors import (
+    HeatmapInvalid,
+    ModelInvalid,
+    NoTissue,
+    PredictionError,
+    ResolutionUnknown,
+    SlideUnreadable,
+)
+
+
+class ViewerError(Exception):
+    """Something a user can act on: what is wrong (`message`), what to do (`hint`)."""
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}"
+
+
+class NotFound(ViewerError):
+    """The thing asked for does not exist."""
+
+    code = "not_found"
+
+
+class SlideNotFound(NotFound):
+    """No slide has this id, or its file left the folders."""
+
+    code = "slide_not_found"
+
+    def __init__(
+        self,
+        message: str = "There is no such slide.",
+        hint: str = "It may have been removed from its folder; go back to the worklist.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class AnalysisNotFound(NotFound):
+    """No analysis has this id."""
+
+    code = "analysis_not_found"
+
+    def __init__(
+        self,
+        message: str = "There is no such analysis.",
+        hint: str = "Open the slide again from the worklist.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class ModelNotFound(NotFound):
+    """No model has this id."""
+
+    code = "model_not_found"
+
+
+class HeatmapNotReady(NotFound):
+    """The heat map has no geometry yet."""
+
+    code = "heatmap_not_ready"
+
+
+class TileOutsideGrid(NotFound):
+    """The level, column or row is outside the pyramid, or the format is none we serve."""
+
+    code = "tile_outside_grid"
+
+    def __init__(
+        self,
+        message: str = "There is no such tile.",
+        hint: str = "Levels, columns and rows follow from the descriptor (.dzi); formats are "
+        "jpeg and png.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class SlideChanged(ViewerError):
+    """The slide's file is no longer the one that was looked at."""
+
+    code = "slide_changed"
+
+    def __init__(
+        self,
+        message: str = "The file of this slide was changed or removed.",
+        hint: str = "Go back to the worklist and open the slide again.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class BadRequest(ViewerError):
+    """The request is malformed."""
+
+    code = "bad_request"
+
+
+class Forbidden(ViewerError):
+    """The request comes from somewhere that may not make it."""
+
+    code = "forbidden"
+
+
+class Conflict(ViewerError):
+    """The request does not fit the state of the thing it is about."""
+
+    code = "conflict"
+
+
+class ResolutionMissing(Conflict):
+    """The slide's resolution is unknown, so it cannot be analysed."""
+
+    code = "resolution_missing"
+
+    def __init__(
+        self,
+        message: str = "The resolution of this slide is unknown.",
+        hint: str = "Set how many µm a pixel covers; it is never guessed.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class Unavailable(ViewerError):
+    """A part of Sentinode that is needed is not there right now."""
+
+    code = "unavailable"
+
+
+# The nearest ancestor in this table decides.
+STATUS_CODES: dict[type[Exception], HTTPStatus] = {
+    NotFound: HTTPStatus.NOT_FOUND,
+    SlideChanged: HTTPStatus.GONE,
+    BadRequest: HTTPStatus.BAD_REQUEST,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    Conflict: HTTPStatus.CONFLICT,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ViewerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    SlideUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ResolutionUnknown: HTTPStatus.CONFLICT,
+    NoTissue: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ModelInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+    HeatmapInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+    PredictionError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+PREDICTION_CODES: dict[type[PredictionError], str] = {
+    SlideUnreadable: "slide_unreadable",
+    ResolutionUnknown: "resolution_missing",
+    NoTissue: "no_tissue",
+    ModelInvalid: "model_invalid",
+    HeatmapInvalid: "heatmap_invalid",
+}
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The HTTP status of a domain error; 500 for any other."""
+    for kind in type(error).__mro__:
+        if kind in STATUS_CODES:
+            return STATUS_CODES[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error as JSON, or as a page where a person asked for a page."""
+    app.register_error_handler(ViewerError, _viewer_error)
+    app.register_error_handler(PredictionError, _prediction_error)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _viewer_error(error: ViewerError) -> Response:
+    return _answer(status_of(error), error.code, error.message, error.hint)
+
+
+def _prediction_error(error: PredictionError) -> Response:
+    code = PREDICTION_CODES.get(type(error), "prediction_error")
+    return _answer(status_of(error), code, error.reason, error.hint)
+
+
+# What werkzeug and Flask raise by themselves; their own texts are written for programmers.
+_HTTP_TEXTS: dict[HTTPStatus, tuple[str, str]] = {
+    HTTPStatus.BAD_REQUEST: ("The request is malformed.", "See the description of the interface."),
+    HTTPStatus.NOT_FOUND: ("There is nothing at this address.", "Go back to the worklist."),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        "This address does not take requests of this kind.",
+        "See the description of the interface.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request is too large.", "Send less at once."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        "The request is not JSON.",
+        "Send JSON with the header 'Content-Type: application/json'.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "Something went wrong inside Sentinode.",
+        "Try again; if it stays, the log of the server tells more.",
+    ),
+}
+
+
+def _http_error(error: HTTPException) -> Response:
+    ready = error.get_response()
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return make_response(ready)  # redirects and answers raised by aborting with a response
+    status = HTTPStatus(error.code)
+    message, hint = _HTTP_TEXTS.get(status, (f"{status.phrase}.", status.description))
+    answer = _answer(status, status.name.lower(), message, hint)
+    if "Allow" in ready.headers:
+        answer.headers["Allow"] = ready.headers["Allow"]
+    return answer
+
+
+def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> Response:
+    if _wants_page():
+        body: str | Response = render_template(
+            "error.html", status=int(status), title=status.phrase, message=message, hint=hint
+        )
+    else:
+        body = jsonify(error={"code": code, "message": message, "hint": hint})
+    answer = make_response(body, status)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _wants_page() -> bool:
+    """Pages answer with a page; so do unknown addresses outside the API."""
+    if request.blueprint is not None:
+        return request.blueprint == "pages"
+    return request.endpoint is None and not request.path.startswith("/api/")

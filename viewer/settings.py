@@ -1,0 +1,135 @@
+"""Every setting of the viewer: one typed class, read from SENTINODE_* variables."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model.prediction.models import SHIPPED_MODELS
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+
+
+def _split_paths(value: object) -> object:
+    return _parts(value.split(os.pathsep)) if isinstance(value, str) else value
+
+
+def _split_commas(value: object) -> object:
+    return _parts(value.split(",")) if isinstance(value, str) else value
+
+
+def _parts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(stripped for text in texts if (stripped := text.strip()))
+
+
+# NoDecode: pydantic-settings would otherwise want JSON in these variables.
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+
+
+class Settings(BaseSettings):
+    """The settings of one Sentinode; each comes from SENTINODE_<NAME> or from the caller."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SENTINODE_", frozen=True, hide_input_in_errors=True
+    )
+
+    slides: Folders = Field(
+        default=(),
+        description="Folders of slides, separated by ':' (on Windows by ';'). Slides may be added, "
+        "changed and removed while Sentinode runs. Nothing is ever written into them.",
+    )
+    data: Path = Field(
+        default=Path("data"),
+        description="Folder for what Sentinode itself stores: the database and the heat maps. "
+        "Workers on other machines need it under the same path.",
+    )
+    models: Folders = Field(
+        default=(SHIPPED_MODELS,),
+        description="Folders that hold model folders, separated by ':'. Default: the shipped models.",
+    )
+    database: SecretStr | None = Field(
+        default=None,
+        description="Database address as SQLAlchemy writes it, for example "
+        "'postgresql+psycopg://user:password@host/sentinode'. Default: a SQLite file in the data "
+        "folder, which must then not lie on a network share.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address the web side listens on. Sentinode has no login yet: anybody who "
+        "reaches this address sees every slide.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the web side listens on.")
+    web_threads: int = Field(
+        default=8, ge=1, le=256, description="Threads that answer web requests."
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=1024,
+        description="Processes that compute heat maps. Default: one for each processor core.",
+    )
+    dask_address: str | None = Field(
+        default=None,
+        description="Address of an existing Dask scheduler ('tls://host:8786') that computes the "
+        "heat maps. Default: processes of this machine, reachable from this machine alone.",
+    )
+    dask_allow_insecure: bool = Field(
+        default=False,
+        description="Allow a Dask address without TLS. Whoever reaches such a scheduler can run "
+        "any program on its workers: only for a network of its own.",
+    )
+    analyse_on_open: bool = Field(
+        default=True, description="Queue the analysis of a slide when it is opened in the viewer."
+    )
+    scan_interval_s: float = Field(
+        default=5, gt=0, le=86400, description="Seconds between two looks at the slide folders."
+    )
+    open_slides: int = Field(
+        default=32, ge=1, le=4096, description="Slide files the web side keeps open."
+    )
+    tile_cache_mb: int = Field(
+        default=256,
+        ge=1,
+        description="Memory in MB for decoded tiles, shared by all open slides. Slides without "
+        "coarse levels may take a quarter of it again for the levels composed for them.",
+    )
+    trusted_hosts: HostNames = Field(
+        default=(),
+        description="Host names the web side answers to beside localhost and plain IP addresses, "
+        "separated by commas; '.example.org' stands for all names below it. Protects against DNS "
+        "rebinding.",
+    )
+    lease_s: float = Field(
+        default=60,
+        ge=1,
+        description="Seconds after which the analysis of a worker that fell silent is taken over.",
+    )
+    jpeg_quality: int = Field(
+        default=80, ge=1, le=100, description="JPEG quality of the tiles shown; PNG is lossless."
+    )
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.absolute()
+
+    @field_validator("slides", "models")
+    @classmethod
+    def _all_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(folder.absolute() for folder in folders))
+
+    @property
+    def database_url(self) -> str:
+        """The address to hand to SQLAlchemy; it may hold a password: never log it."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{self.data / 'sentinode.sqlite3'}"
+
+    @property
+    def heatmaps(self) -> Path:
+        """The folder of the heat maps."""
+        return self.data / "heatmaps"
