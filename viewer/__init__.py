@@ -1,5 +1,6 @@
 """The viewer: slide library, Deep Zoom tiles, analyses and the pages that show them."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
 from flask import Flask
@@ -27,7 +28,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in (pages, health, vendor):
         app.register_blueprint(module.bp)
     if find_spec("viewer.web.analyses"):
-        from viewer.web import analyses
-
-        app.register_blueprint(analyses.bp)
+        app.register_blueprint(import_module("viewer.web.analyses").bp)
     return app

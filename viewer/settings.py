@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     )
     models: Folders = Field(
         default=(SHIPPED_MODELS,),
-        description="Folders that hold model folders, separated by ':'. Default: the shipped models.",
+        description="Folders that hold model folders, separated by ':'. Default: the shipped "
+        "models.",
     )
     database: SecretStr | None = Field(
         default=None,
