@@ -1,0 +1,79 @@
+"""Everything a training run depends on besides its patches, as a TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.prediction.errors import PredictionError
+
+
+class TrainingConfigInvalid(PredictionError):  # noqa: N818 -- named like the errors of prediction
+    """The configuration cannot be used; reason and hint say why and what to do."""
+
+
+class Strict(BaseModel):
+    """A misspelt key is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(Strict):
+    """Strengths of the random views; see augment.py. Shares are probabilities per patch."""
+
+    stain: float = Field(default=0.1, ge=0, lt=1)
+    hue: float = Field(default=0.05, ge=0, le=0.5, description="part of the full circle")
+    saturation: float = Field(default=0.2, ge=0, lt=1)
+    contrast: float = Field(default=0.2, ge=0, lt=1)
+    brightness: float = Field(default=0.1, ge=0, lt=1)
+    blur_share: float = Field(default=0.15, ge=0, le=1)
+    blur_sigma_px: float = Field(default=1.0, ge=0, le=1.5)
+    cutout_share: float = Field(default=0.3, ge=0, le=1)
+    cutout_px: int = Field(default=32, ge=0)
+    spared_px: int = Field(default=32, ge=0, description="side of the central square never cut out")
+
+
+class TrainingConfig(Strict):
+    """One run. The defaults are the recipe that the shipped model starts from."""
+
+    id: str = "lymph-node"
+    version: str = "0.1.0"
+    name: str = "Lymph node metastasis"
+    start: Literal["imagenet", "random"] = "imagenet"
+    seed: int = 0
+    threads: int = Field(default=1, ge=1)
+    epochs: float = Field(default=6, gt=0)
+    batch_patches: int = Field(default=48, ge=2)
+    learning_rate: float = Field(default=4e-4, gt=0)
+    head_rate_factor: float = Field(default=2, gt=0, description="the new layer learns faster")
+    warmup_share: float = Field(default=0.06, ge=0, lt=1)
+    weight_decay: float = Field(default=0.02, ge=0, description="none on norms and biases")
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    norm_momentum: float = Field(default=0.1, gt=0, le=1)
+    gradient_clip: float = Field(default=2, gt=0)
+    averaging_decay: float = Field(
+        default=0.99, ge=0, lt=1, description="of the moving mean of weights"
+    )
+    sensitivity: float = Field(
+        default=0.9, gt=0, le=1, description="at which the threshold is chosen"
+    )
+    log_every_steps: int = Field(default=20, ge=1)
+    augmentation: Augmentation = Augmentation()
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """The configuration in a TOML file; raise TrainingConfigInvalid naming what is wrong."""
+    try:
+        return TrainingConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingConfigInvalid(
+            f"'{path.name}' is no readable TOML file: {error}.", "See model/training/*.toml."
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainingConfigInvalid(
+            f"'{path.name}' is wrong at {'.'.join(map(str, first['loc']))}: {first['msg']}.",
+            "The fields are described in model/training/config.py.",
+        ) from error

@@ -1,0 +1,67 @@
+"""Write a trained net as a model folder, as docs/model.md describes it."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from model.prediction.models import CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE, sha256_of
+from model.prediction.network import EfficientNetLite0
+from model.training.config import TrainingConfig
+from model.training.patches import MEAN, PATCH_SIDE_PX, STD
+
+CELL_SIDE_PX = 32
+SPACING_UM_PX = 0.97
+# A cell with less tissue than this is glass but for a rim; low, so that small islands are scored.
+MIN_TISSUE_SHARE = 0.05
+
+
+def export(net: EfficientNetLite0, config: TrainingConfig, summary: str, out: Path) -> None:
+    """Write weights (float32), config.json and sentinode.json to the folder `out`.
+
+    The threshold is 0.5 until `set_threshold`; `summary` says what the net was trained on.
+    """
+    # Contiguous, so that the file does not depend on the layout in memory.
+    weights = {name: value.contiguous() for name, value in net.state_dict().items()}
+    save_file(weights, out / WEIGHTS_FILE)
+    side = {
+        "id": config.id,
+        "version": config.version,
+        "name": config.name,
+        "cell_size_px": CELL_SIDE_PX,
+        "threshold": 0.5,
+        "temperature": None,
+        "calibrated": False,
+        "min_tissue_share": MIN_TISSUE_SHARE,
+        "weights_sha256": sha256_of(out / WEIGHTS_FILE),
+        "training_summary": summary,
+    }
+    _write(out / CONFIG_FILE, wsinfer_config())
+    _write(out / SIDE_FILE, side)
+
+
+def set_threshold(folder: Path, threshold: float) -> None:
+    """Put the operating threshold of the model in `folder`."""
+    side = json.loads((folder / SIDE_FILE).read_text(encoding="utf-8"))
+    # Rounded down: a patch at the threshold must still be called tumour.
+    _write(folder / SIDE_FILE, side | {"threshold": int(threshold * 1e4) / 1e4})
+
+
+def wsinfer_config() -> dict[str, object]:
+    """The net in WSInfer's model schema, version 1.0."""
+    return {
+        "spec_version": "1.0",
+        "architecture": "efficientnet_lite0",
+        "num_classes": 1,
+        "class_names": ["Tumor"],
+        "patch_size_pixels": PATCH_SIDE_PX,
+        "spacing_um_px": SPACING_UM_PX,
+        "transform": [
+            {"name": "ToTensor"},
+            {"name": "Normalize", "arguments": {"mean": [MEAN] * 3, "std": [STD] * 3}},
+        ],
+    }
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
