@@ -1,0 +1,207 @@
+"""Seamless swatches of the phantoms: what lies between the nuclei of each tissue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from model.extraction.phantom_cells import PHANTOM_MPP, spread_points
+from model.extraction.phantom_noise import FloatField, resize_field, smoothstep, torus_noise
+from model.extraction.phantom_stain import UNIT_AMOUNT
+
+Amounts: TypeAlias = NDArray[np.uint8]
+SWATCH_PX = 2048
+COARSE = 4  # distances to cells are found on every fourth pixel
+
+
+class Tissue(IntEnum):
+    """What a place of the slide is made of."""
+
+    GLASS = 0
+    FAT = 1
+    STROMA = 2
+    CORTEX = 3
+    MANTLE = 4
+    GERMINAL = 5
+    CORD = 6
+    SINUS = 7
+    BLOOD = 8
+    TUMOUR = 9
+    TUMOUR_STROMA = 10
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """A torus of tissue: amounts of both stains between nuclei (uint8), and where cells lie."""
+
+    haematoxylin: Amounts
+    eosin: Amounts
+    points_px: NDArray[np.float32]
+
+    @property
+    def side_px(self) -> int:
+        """Side of the torus in level-0 pixels."""
+        return int(self.eosin.shape[0])
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Distances (level-0 px) on a torus to the nearest cell centre and border, and whose it is."""
+
+    centre: FloatField
+    border: FloatField
+    owner: NDArray[np.int32]
+    points: NDArray[np.float32]
+
+
+def _cells(rng: np.random.Generator, side: int, spacing_um: float, rounds: int = 10) -> Cells:
+    points = spread_points(rng, side, spacing_um / PHANTOM_MPP, rounds)
+    coarse = np.arange(0, side, COARSE, dtype=np.float32) + (COARSE - 1) / 2
+    y, x = np.meshgrid(coarse, coarse, indexing="ij")
+    tree = cKDTree(points, boxsize=side)
+    near, index = tree.query(np.stack([x.ravel(), y.ravel()], axis=1), k=3)
+    first, second = near[:, 1] - near[:, 0], near[:, 2] - near[:, 0]
+    # A soft minimum rounds the corners where three cells meet.
+    border = first * second / (first + second + 1e-6)
+    shape = x.shape
+    return Cells(
+        centre=_enlarge(near[:, 0].reshape(shape), side),
+        border=_enlarge(border.reshape(shape), side),
+        owner=np.repeat(np.repeat(index[:, 0].reshape(shape), COARSE, 0), COARSE, 1).astype(
+            np.int32
+        ),
+        points=points,
+    )
+
+
+def _enlarge(field: NDArray[np.float64], side: int) -> FloatField:
+    """Coarse torus field to full size, seam included."""
+    padded = np.pad(field.astype(np.float32), 2, mode="wrap")
+    big = resize_field(padded, (side + 4 * COARSE, side + 4 * COARSE))
+    return big[2 * COARSE : -2 * COARSE, 2 * COARSE : -2 * COARSE]
+
+
+def _bytes(amount: FloatField) -> Amounts:
+    return np.asarray(np.clip(amount * UNIT_AMOUNT, 0, 255), dtype=np.uint8)
+
+
+def _grain(rng: np.random.Generator, side: int, um: float, octaves: int = 3) -> FloatField:
+    period = um / PHANTOM_MPP
+    return torus_noise(rng, side, (period, period), octaves)
+
+
+def _lymphoid(rng: np.random.Generator, spacing_um: float, plasm: float, gaps: float) -> Swatch:
+    """Packed small cells: scant plasm, a fine net between them, bright clefts here and there."""
+    side = SWATCH_PX
+    cells = _cells(rng, side, spacing_um)
+    eosin = plasm + 0.10 * _grain(rng, side, 9.0) + 0.06 * _grain(rng, side, 1.6, 2)
+    cleft = smoothstep(_grain(rng, side, 12.0, 2), 1.0 - gaps, 2.2 - gaps)
+    eosin *= 1.0 - 0.85 * cleft * (1.0 - smoothstep(cells.border, 2.0, 9.0))
+    haematoxylin = 0.10 + 0.05 * _grain(rng, side, 3.0, 2)
+    return Swatch(_bytes(haematoxylin * eosin / plasm), _bytes(eosin), cells.points)
+
+
+def _germinal(rng: np.random.Generator) -> Swatch:
+    """Germinal centre: more plasm, larger cells, pale macrophages strewn in."""
+    side = SWATCH_PX
+    cells = _cells(rng, side, 9.0)
+    eosin = 0.42 + 0.08 * _grain(rng, side, 8.0) + 0.05 * _grain(rng, side, 1.6, 2)
+    big = _cells(rng, side, 62.0, rounds=4)
+    pale = 1.0 - smoothstep(big.centre + 5.0 * _grain(rng, side, 8.0, 2), 28.0, 48.0)
+    eosin *= 1.0 - 0.6 * pale
+    keep = pale[cells.points[:, 1].astype(int), cells.points[:, 0].astype(int)] < 0.5
+    return Swatch(_bytes(0.14 - 0.08 * pale), _bytes(eosin), cells.points[keep])
+
+
+def _sinus(rng: np.random.Generator) -> Swatch:
+    """Sinus: mostly empty, a loose net of reticulum and plasm."""
+    side = SWATCH_PX
+    cells = _cells(rng, side, 10.5)
+    strands = np.exp(-cells.border / 5.0) * (0.5 + 0.5 * smoothstep(_grain(rng, side, 14), -1, 1))
+    eosin = 0.10 + 0.30 * strands + 0.12 * _grain(rng, side, 10.0) * strands
+    body = 1.0 - smoothstep(cells.centre, 10.0, 22.0)
+    eosin += 0.16 * body * smoothstep(_grain(rng, side, 20.0, 1), -0.2, 0.8)
+    return Swatch(_bytes(0.04 + 0.04 * body), _bytes(np.maximum(eosin, 0.03)), cells.points)
+
+
+def _fibres(rng: np.random.Generator, spacing_um: float, density: float, gaps: float) -> Swatch:
+    """Collagen: bundles along the columns' direction, rows run across them."""
+    side = SWATCH_PX
+    eosin = density + 0.16 * torus_noise(rng, side, (30.0, 1000.0), 2)
+    eosin += 0.10 * torus_noise(rng, side, (9.0, 420.0), 2) + 0.04 * _grain(rng, side, 1.5, 1)
+    split = torus_noise(rng, side, (22.0, 520.0), 2)
+    eosin *= 1.0 - 0.9 * smoothstep(split, 1.75 - gaps, 2.3 - gaps)
+    haematoxylin = 0.05 + 0.03 * torus_noise(rng, side, (16.0, 500.0), 1)
+    points = spread_points(rng, side, spacing_um / PHANTOM_MPP, 4)
+    return Swatch(_bytes(haematoxylin), _bytes(np.maximum(eosin, 0.02)), points)
+
+
+def _fat(rng: np.random.Generator) -> Swatch:
+    """Fat: large empty cells in thin pink walls, a flat nucleus at a corner now and then."""
+    side = 2 * SWATCH_PX
+    cells = _cells(rng, side, 78.0, rounds=6)
+    wobble = 2.0 * _grain(rng, side, 40.0, 2)
+    thick = 5.0 + 2.2 * _grain(rng, side, 90.0, 2)
+    wall = 1.0 - smoothstep((cells.border + wobble) / np.maximum(thick, 2.0), 0.35, 1.5)
+    eosin = wall * (0.48 + 0.14 * _grain(rng, side, 12.0))
+    tries = rng.uniform(0, side, (9000, 2)).astype(np.float32)
+    at_wall = cells.border[tries[:, 1].astype(int), tries[:, 0].astype(int)] < 3.0
+    return Swatch(_bytes(0.06 * wall), _bytes(eosin), tries[at_wall][:260])
+
+
+def _blood(rng: np.random.Generator) -> Swatch:
+    """Red cells: dense eosin discs on plasma."""
+    side = SWATCH_PX
+    cells = _cells(rng, side, 6.2)
+    disc = 1.0 - smoothstep(cells.centre, 9.5, 14.0)
+    dimple = 0.25 * np.exp(-((cells.centre / 6.0) ** 2))
+    strength = rng.uniform(1.15, 1.75, len(cells.points)).astype(np.float32)[cells.owner]
+    present = (rng.uniform(size=len(cells.points)) < 0.85)[cells.owner]
+    eosin = 0.14 + disc * present * (strength - dimple)
+    return Swatch(_bytes(np.zeros_like(eosin)), _bytes(eosin), cells.points)
+
+
+def _tumour(rng: np.random.Generator) -> Swatch:
+    """Sheets of large cells: ample plasm that differs from cell to cell, borders just seen."""
+    side = SWATCH_PX
+    cells = _cells(rng, side, 13.2, rounds=5)
+    count = len(cells.points)
+    own = rng.normal(1.0, 0.16, count).astype(np.float32)[cells.owner]
+    basophilia = rng.normal(1.0, 0.25, count).astype(np.float32)[cells.owner]
+    grain = _grain(rng, side, 2.2, 2)
+    eosin = 0.50 * own + 0.07 * grain + 0.07 * _grain(rng, side, 12.0)
+    haematoxylin = 0.19 * basophilia + 0.03 * grain
+    edge = np.exp(-cells.border / 3.5)
+    open_edge = smoothstep(_grain(rng, side, 30.0, 2), 0.3, 1.6)
+    eosin *= 1.0 - edge * (0.75 * open_edge - 0.12 * (1.0 - open_edge))
+    haematoxylin *= 1.0 - 0.8 * edge * open_edge
+    vacuole = smoothstep(_grain(rng, side, 6.0, 1), 2.0, 2.6)
+    eosin *= 1.0 - 0.6 * vacuole
+    return Swatch(_bytes(haematoxylin), _bytes(eosin), cells.points)
+
+
+MAKERS: dict[Tissue, Callable[[np.random.Generator], Swatch]] = {
+    Tissue.FAT: _fat,
+    Tissue.STROMA: lambda rng: _fibres(rng, 21.0, 0.62, 0.25),
+    Tissue.CORTEX: lambda rng: _lymphoid(rng, 7.3, 0.40, 0.2),
+    Tissue.MANTLE: lambda rng: _lymphoid(rng, 6.6, 0.42, 0.0),
+    Tissue.GERMINAL: _germinal,
+    Tissue.CORD: lambda rng: _lymphoid(rng, 8.2, 0.48, 0.3),
+    Tissue.SINUS: _sinus,
+    Tissue.BLOOD: _blood,
+    Tissue.TUMOUR: _tumour,
+    Tissue.TUMOUR_STROMA: lambda rng: _fibres(rng, 14.0, 0.52, 0.1),
+}
+FIBROUS = (Tissue.STROMA, Tissue.TUMOUR_STROMA)
+
+
+def draw_swatches(seed: tuple[int, ...]) -> dict[Tissue, Swatch]:
+    """All swatches of one slide; the same seed draws the same."""
+    return {
+        tissue: maker(np.random.default_rng((*seed, 100 + tissue)))
+        for tissue, maker in MAKERS.items()
+    }
