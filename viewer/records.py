@@ -51,6 +51,8 @@ class Slide(FileRecord, Base):
     warnings: Mapped[list[str]] = mapped_column(JSON, default=list)
     problem_reason: Mapped[str | None] = mapped_column(Text)
     problem_hint: Mapped[str | None] = mapped_column(Text)
+    # Not a foreign key: the slide with the same content may go first.
+    duplicate_of: Mapped[str | None]
     probed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -114,6 +116,7 @@ class Analysis(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     focus: Mapped[dict[str, float] | None] = mapped_column(JSON(none_as_null=True))
+    focus_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 

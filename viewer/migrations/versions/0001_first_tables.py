@@ -59,6 +59,7 @@ def _create_slide() -> None:
         sa.Column("warnings", sa.JSON, nullable=False),
         sa.Column("problem_reason", sa.Text),
         sa.Column("problem_hint", sa.Text),
+        sa.Column("duplicate_of", sa.String),
         sa.Column("probed_at", MOMENT, nullable=False),
         sa.Column("first_seen_at", MOMENT, nullable=False),
         sa.Column("last_seen_at", MOMENT, nullable=False),
@@ -118,6 +119,7 @@ def _create_analysis() -> None:
         sa.Column("started_at", MOMENT),
         sa.Column("finished_at", MOMENT),
         sa.Column("focus", sa.JSON),
+        sa.Column("focus_at", MOMENT),
         sa.Column("summary", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_analysis"),
     )
