@@ -6,10 +6,16 @@ nearer than 37.5 µm = 4.82 px, so by 4 whole pixels on each side along a row.
 
 import numpy as np
 import pytest
-from model.prediction.wsi import Mpp
 
 from model.evaluation.errors import EvaluationInvalid
-from model.evaluation.lesions import EVALUATION_MPP, LesionMap, evaluation_mask, find_lesions
+from model.evaluation.lesions import (
+    EVALUATION_MPP,
+    LesionMap,
+    evaluation_mask,
+    evaluation_step_l0_px,
+    find_lesions,
+)
+from model.prediction.wsi import Mpp
 
 PIXEL_UM = (EVALUATION_MPP, EVALUATION_MPP)
 C16 = Mpp(0.243, 0.243)
@@ -126,3 +132,15 @@ def test_the_cut_off_last_pixels_of_a_level_belong_to_its_last_row():
 def test_an_empty_array_is_refused():
     with pytest.raises(EvaluationInvalid, match="no pixel"):
         find_lesions(np.zeros((0, 5), bool), (32, 32), (160, 0), C16)
+
+
+@pytest.mark.parametrize(
+    ("mpp", "step_l0_px"),
+    [(0.243, 32), (0.226, 32), (0.25, 32), (0.5, 16), (0.97, 8), (10, 1)],
+)
+def test_the_evaluation_mask_has_a_level_of_about_8_um(mpp: float, step_l0_px: int):
+    assert evaluation_step_l0_px(Mpp(mpp, mpp)) == (step_l0_px, step_l0_px)
+
+
+def test_each_axis_has_its_own_step():
+    assert evaluation_step_l0_px(Mpp(0.25, 0.5)) == (32, 16)

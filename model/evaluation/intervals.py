@@ -23,6 +23,7 @@ class Interval:
     replicates: int
     undefined: int
     reason: str | None = None
+    seed: int = SEED
 
 
 def bootstrap(
@@ -42,6 +43,6 @@ def bootstrap(
     undefined = replicates - len(defined)
     if undefined > replicates / 2:
         reason = f"undefined in {undefined} of {replicates} resamples: too few slides of a class"
-        return Interval(None, replicates, undefined, reason)
+        return Interval(None, replicates, undefined, reason, seed)
     low, high = np.percentile(defined, (2.5, 97.5))
-    return Interval((float(low), float(high)), replicates, undefined)
+    return Interval((float(low), float(high)), replicates, undefined, None, seed)

@@ -7,6 +7,7 @@ The script works at level 5 of slides of 0.243 µm/px; here every length is in �
 resolutions give the same lesions.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,15 @@ def evaluation_mask(tumour: Mask, pixel_um: tuple[float, float]) -> Labels:
     joined = ndimage.binary_fill_holes(distance_um < JOIN_UM / 2)
     labels[window] = measure.label(joined, connectivity=2)
     return labels
+
+
+def evaluation_step_l0_px(mpp: Mpp) -> tuple[float, float]:
+    """Level-0 px per pixel of the evaluation mask: the power of two nearest to 7.776 µm.
+
+    Powers of two are levels that masks have; at 0.243 µm/px this is CAMELYON16's level 5.
+    """
+    x, y = (2.0 ** max(0, round(math.log2(EVALUATION_MPP / each))) for each in (mpp.x, mpp.y))
+    return x, y
 
 
 def find_lesions(
