@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from viewer.settings import Settings
+from viewer.slides.images import SlideImages
 
 EXTENSION = "sentinode"
 
@@ -18,6 +19,7 @@ class Services:
     settings: Settings
     engine: Engine
     sessions: sessionmaker[Session]
+    images: SlideImages
 
 
 def services() -> Services:
