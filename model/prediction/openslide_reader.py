@@ -13,7 +13,6 @@ from model.prediction.slide import (
     Wsi,
     as_number,
     level_factors,
-    on_background,
     resolution_from_tags,
     sane_mpp,
 )
@@ -149,7 +148,9 @@ class OpenSlideWsi(Wsi):
             ) from error
         if region.getchannel("A").getextrema() == (255, 255):
             return np.array(region.convert("RGB"))
-        return on_background(np.asarray(region), self.background_rgb)
+        rgba = np.asarray(region)
+        # Pixels at a slide's edge may be half transparent, where OpenSlide moved them by a fraction.
+        return np.where(rgba[..., 3:] >= 128, rgba[..., :3], np.uint8(self.background_rgb))
 
     def close(self) -> None:
         """See Wsi.close."""

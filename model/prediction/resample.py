@@ -1,8 +1,9 @@
 """The one resampler: Deep Zoom tiles and the model's patches both come from here.
 
-An output pixel is the mean of what it covers, weighted by Pillow's Hamming window (as sharp as
-bicubic, without ringing). The window looks past the region asked for, so that neighbouring regions
-join without a seam, but never past the slide's edge: what lies beyond is background.
+An output pixel is a mean of what it covers, weighted by Pillow's cubic window: as sharp as the
+levels a scanner writes, and exact for ramps, so that nothing moves (Pillow's Hamming window moves
+edges by up to 0.18 pixels). The window looks past the region asked for, so that neighbouring
+regions join without a seam, but never past the slide's edge: what lies beyond is background.
 """
 
 from math import ceil, floor
@@ -12,9 +13,9 @@ from PIL import Image
 
 from model.prediction.slide import Pixels, Wsi
 
-FILTER = Image.Resampling.HAMMING
+FILTER = Image.Resampling.BICUBIC
 # Half the window's width, in output pixels.
-FILTER_SUPPORT = 1.0
+FILTER_SUPPORT = 2.0
 # A level coarser than asked for by up to 1 % is as good as one that is exact.
 LEVEL_TOLERANCE = 1.01
 # How far from a whole pixel, in pixels, still is that pixel.
