@@ -35,5 +35,9 @@ class HeatmapInvalid(PredictionError):
     """A stored heat map is missing, damaged, or of another layout."""
 
 
+class HeatmapUnwritable(PredictionError):
+    """A heat map cannot be stored: the disk is full, or its folder cannot be written to."""
+
+
 class NoTissue(PredictionError):
     """The slide holds no tissue to analyse."""
