@@ -65,14 +65,27 @@ def roc_auc_interval(
     labels: Labels, probabilities: Probabilities, blocks: NDArray[np.int64]
 ) -> Interval:
     """95 % interval of the ROC-AUC; blocks (n,) numbers 0, 1, … of what is drawn together."""
+    _, ranks = np.unique(probabilities, return_inverse=True)
+    return bootstrap(
+        lambda weights: weighted_roc_auc(labels, ranks, weights[blocks]), int(blocks.max()) + 1
+    )
 
-    def of_draw(weights: NDArray[np.int64]) -> float | None:
-        weight = weights[blocks]
-        if len(np.unique(labels[weight > 0])) < 2:
-            return None
-        return float(roc_auc_score(labels, probabilities, sample_weight=weight))
 
-    return bootstrap(of_draw, int(blocks.max()) + 1)
+def weighted_roc_auc(
+    labels: Labels, ranks: NDArray[np.int64], weights: NDArray[np.int64]
+) -> float | None:
+    """ROC-AUC of patches (n,) drawn `weights` times each; None where a class was not drawn.
+
+    `ranks` number the probabilities 0, 1, … in order, equal ones alike. scikit-learn's own sorts
+    and checks its input anew, which is a hundred times slower over all draws.
+    """
+    tumour = np.bincount(ranks, weights=weights * labels)
+    normal = np.bincount(ranks, weights=weights * (1 - labels))
+    pairs = tumour.sum() * normal.sum()
+    if pairs == 0:
+        return None
+    in_order = tumour @ (np.cumsum(normal) - normal / 2)
+    return float(in_order / pairs)
 
 
 def _mean(values: NDArray[np.bool_]) -> float | None:

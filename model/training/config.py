@@ -35,13 +35,15 @@ class Augmentation(Strict):
 
 
 class TrainingConfig(Strict):
-    """One run. The defaults are the recipe that the shipped model starts from."""
+    """One model. The defaults are the recipe that the shipped model starts from."""
 
     id: str = "lymph-node"
     version: str = "0.1.0"
     name: str = "Lymph node metastasis"
     start: Literal["imagenet", "random"] = "imagenet"
-    seed: int = 0
+    seeds: tuple[int, ...] = Field(
+        default=(0,), min_length=1, description="one run each; the weights are averaged"
+    )
     threads: int = Field(default=1, ge=1)
     epochs: float = Field(default=6, gt=0)
     batch_patches: int = Field(default=48, ge=2)
@@ -52,6 +54,9 @@ class TrainingConfig(Strict):
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     norm_momentum: float = Field(default=0.1, gt=0, le=1)
+    norm_batches: int = Field(
+        default=100, ge=1, description="that measure the norms anew once weights were averaged"
+    )
     gradient_clip: float = Field(default=2, gt=0)
     averaging_decay: float = Field(
         default=0.99, ge=0, lt=1, description="of the moving mean of weights"

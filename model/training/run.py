@@ -11,6 +11,7 @@ from model.prediction.models import Model, load_model
 from model.training.config import TrainingConfig
 from model.training.export import export, set_threshold
 from model.training.patches import PatchSet, read_patches
+from model.training.soup import average_nets
 from model.training.train import train
 
 
@@ -20,7 +21,8 @@ def run(config: TrainingConfig, patches: Path, validation: Path, out: Path) -> M
     learnt_from, validated_on = read_both_classes(patches), read_both_classes(validation)
     out.mkdir(parents=True, exist_ok=True)
     with (out / "metrics.jsonl").open("w", encoding="utf-8") as log:
-        net = train(config, learnt_from, validated_on, log)
+        nets = [train(config, seed, learnt_from, validated_on, log) for seed in config.seeds]
+    net = average_nets(nets, learnt_from, config) if len(nets) > 1 else nets[0]
     n, tumour = len(learnt_from.labels), int(learnt_from.labels.sum())
     export(net, config, f"{n} patches ({tumour} tumour), {config.epochs} epochs", out)
     # By the engine: the threshold belongs to the very probabilities the viewer will show.

@@ -22,11 +22,15 @@ from model.training.pretrained import load_imagenet
 
 
 def train(
-    config: TrainingConfig, patches: PatchSet, validation: PatchSet | None, log: IO[str]
+    config: TrainingConfig,
+    seed: int,
+    patches: PatchSet,
+    validation: PatchSet | None,
+    log: IO[str],
 ) -> EfficientNetLite0:
     """A trained net; writes one JSON object a line to `log` as it goes."""
-    torch.manual_seed(config.seed)
-    chance = torch.Generator().manual_seed(config.seed)
+    torch.manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     net = start_net(config)
     average = copy.deepcopy(net)
     optimizer = make_optimizer(net, config)
@@ -47,10 +51,10 @@ def train(
 
         if (step + 1) % config.log_every_steps == 0 or step + 1 == steps:
             seconds = round(time.monotonic() - started, 1)
-            write(log, step=step + 1, steps=steps, loss=loss.item(), seconds=seconds)
+            write(log, seed=seed, step=step + 1, steps=steps, loss=loss.item(), seconds=seconds)
         epoch_ends = (step + 1) % steps_per_epoch == 0 or step + 1 == steps
         if validation and epoch_ends:
-            write(log, step=step + 1, **validate(average, validation))
+            write(log, seed=seed, step=step + 1, **validate(average, validation))
     return average.eval()
 
 
