@@ -152,10 +152,13 @@ def test_the_command_writes_a_model_folder_that_evaluates(tmp_path):
     assert found["sensitivity"] >= 0.9
 
 
-def test_patches_of_one_class_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("factor", "message"), [(0, "have the label 0"), (1, "fewer patches than a batch")]
+)
+def test_patches_that_nothing_can_be_learnt_from_are_refused(tmp_path, factor, message):
     pixels, labels = draw_patches(4, 96)
-    patches = write_patches(tmp_path / "patches", pixels, labels * 0)
+    patches = write_patches(tmp_path / "patches", pixels, labels * factor)
     arguments = ["train", "--patches", patches, "--validate", patches, "--out", tmp_path / "out"]
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 1
-    assert "have the label 0" in result.output
+    assert message in result.output

@@ -14,8 +14,9 @@ from model.prediction.errors import ModelInvalid
 from model.prediction.models import SIDE_FILE, WEIGHTS_FILE, Model, load_model
 from model.prediction.network import EfficientNetLite0, fold_batch_norm, use_channels_last
 
-# Large enough to keep one core busy, small enough that the widest activation stays near its caches.
-BATCH_PATCHES = 64
+# Large enough to keep one core busy, small enough that activations stay in its caches: 64 patches at
+# a time took a fifth longer on a Xeon with 2 MB of second-level cache.
+BATCH_PATCHES = 32
 
 
 def load_network(model: Model) -> EfficientNetLite0:

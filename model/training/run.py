@@ -19,6 +19,11 @@ def run(config: TrainingConfig, patches: Path, validation: Path, out: Path) -> M
     """Train, write the model folder `out` with metrics.jsonl, and give the model back."""
     torch.set_num_threads(config.threads)
     learnt_from, validated_on = read_both_classes(patches), read_both_classes(validation)
+    if len(learnt_from.labels) < config.batch_patches:
+        raise PatchesInvalid(
+            f"'{patches.name}' has fewer patches than a batch ({config.batch_patches}).",
+            "Add patches or lower batch_patches.",
+        )
     out.mkdir(parents=True, exist_ok=True)
     with (out / "metrics.jsonl").open("w", encoding="utf-8") as log:
         nets = [train(config, seed, learnt_from, validated_on, log) for seed in config.seeds]
