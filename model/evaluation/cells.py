@@ -47,7 +47,7 @@ def count_cells(probabilities: NDArray[np.float32], tumour: NDArray[np.bool_]) -
     )
 
 
-def cell_auc(slides: Sequence[CellCounts], blocks: Counts) -> Figure:
+def cell_auc(slides: Sequence[CellCounts], blocks: Counts, unit: str = "slides") -> Figure:
     """ROC-AUC over cells, interval over blocks (n,) of slides numbered 0, 1, …"""
     tumour = np.stack([each.tumour for each in slides])
     normal = np.stack([each.normal for each in slides])
@@ -66,7 +66,7 @@ def cell_auc(slides: Sequence[CellCounts], blocks: Counts) -> Figure:
         missing = "tumour" if not n["tumour_cells"] else "normal"
         return Figure(None, None, n, method, f"There is no {missing} cell to compare with.")
     interval = bootstrap(of_draw, int(blocks.max()) + 1)
-    return Figure(value, interval.ci95, n, f"{method}; {explain(interval, 'slides')}")
+    return Figure(value, interval.ci95, n, f"{method}; {explain(interval, unit)}")
 
 
 def reliability(slides: Sequence[CellCounts]) -> list[ReliabilityBin]:
