@@ -11,7 +11,7 @@ from model.extraction.phantom_noise import smoothstep, torus_noise
 from model.extraction.phantom_stain import UNIT_AMOUNT
 
 PHANTOM_MPP = 0.243
-Sprite: TypeAlias = NDArray[np.uint8]
+Sprite: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # amounts, and the body's extent
 Range: TypeAlias = tuple[float, float]
 
 
@@ -31,13 +31,13 @@ class NucleusKind:
 
 
 KINDS = {
-    "lymphocyte": NucleusKind((5.6, 7.4), (1.0, 1.3), (0.80, 1.15), 0.12, 0.20, 1.1, 0, 0.06),
-    "plasma": NucleusKind((6.0, 7.6), (1.0, 1.25), (0.75, 1.05), 0.16, 0.26, 1.4, 0, 0.04),
-    "centrocyte": NucleusKind((6.8, 9.6), (1.0, 1.6), (0.46, 0.70), 0.16, 0.16, 1.2, 1, 0.08),
-    "histiocyte": NucleusKind((7.5, 10.5), (1.1, 1.9), (0.30, 0.48), 0.18, 0.10, 1.4, 1, 0.07),
-    "spindle": NucleusKind((5.0, 7.5), (2.2, 4.5), (0.60, 0.95), 0.10, 0.12, 1.2, 0, 0.05),
-    "tumour": NucleusKind((9.5, 17.5), (1.0, 1.55), (0.38, 0.62), 0.26, 0.16, 1.7, 2, 0.08, 0.6),
-    "dark_tumour": NucleusKind((9.0, 15.0), (1.0, 1.9), (0.75, 1.05), 0.1, 0.2, 1.6, 0, 0.14),
+    "lymphocyte": NucleusKind((5.4, 7.4), (1.0, 1.35), (0.75, 1.35), 0.12, 0.34, 1.5, 0, 0.07),
+    "plasma": NucleusKind((6.0, 7.6), (1.0, 1.25), (0.75, 1.2), 0.16, 0.36, 1.6, 0, 0.04),
+    "centrocyte": NucleusKind((6.8, 9.6), (1.0, 1.6), (0.36, 0.80), 0.22, 0.34, 1.6, 2, 0.09),
+    "histiocyte": NucleusKind((6.8, 9.0), (1.1, 1.7), (0.28, 0.50), 0.20, 0.25, 1.5, 1, 0.07),
+    "spindle": NucleusKind((4.8, 7.5), (2.2, 4.8), (0.65, 1.15), 0.10, 0.25, 1.5, 0, 0.07),
+    "tumour": NucleusKind((9.0, 16.0), (1.0, 1.6), (0.30, 0.72), 0.34, 0.36, 1.9, 3, 0.07, 0.7),
+    "dark_tumour": NucleusKind((8.0, 14.0), (1.0, 2.0), (0.75, 1.15), 0.1, 0.35, 2.0, 0, 0.08),
     "apoptotic": NucleusKind((3.0, 5.0), (1.0, 1.2), (1.15, 1.45), 0.0, 0.05, 1.0, 0, 0.05),
 }
 ANGLES = 16
@@ -46,7 +46,7 @@ ANGLES = 16
 def draw_nucleus(
     rng: np.random.Generator, kind: NucleusKind, angle: float, noise: NDArray[np.float32]
 ) -> Sprite:
-    """One nucleus seen at level 0: square uint8 amounts, odd side, zero at its border."""
+    """One nucleus seen at level 0: square, of odd side, zero at its border."""
     diameter = rng.uniform(*kind.diameter_um) / PHANTOM_MPP
     elongation = rng.uniform(*kind.elongation)
     long_px, short_px = 0.5 * diameter * elongation**0.5, 0.5 * diameter / elongation**0.5
@@ -63,10 +63,10 @@ def draw_nucleus(
     soft = kind.softness_um / PHANTOM_MPP / short_px
     inside = 1.0 - smoothstep(rho, 1.0 - 0.9 * soft, 1.0 + 0.9 * soft)
     amount = rng.uniform(*kind.fill) * (1.0 + _window(rng, noise, rho.shape) * kind.chromatin)
-    amount += kind.rim * np.exp(-(((rho - 0.9) / 0.13) ** 2))
+    amount += rng.uniform(0.3, 1.0) * kind.rim * np.exp(-(((rho - 0.9) / 0.13) ** 2))
     for _ in range(rng.integers(0, kind.nucleoli + 1)):
         amount += _nucleolus(rng, x, y, short_px)
-    return np.asarray(np.clip(amount * inside * UNIT_AMOUNT, 0, 220), dtype=np.uint8)
+    return np.clip(amount * inside * UNIT_AMOUNT, 0, 220).astype(np.uint8), rho < 0.94
 
 
 def _window(
@@ -85,14 +85,14 @@ def _nucleolus(
     """A small dark round body off the nucleus' centre."""
     cx, cy = rng.normal(0.0, 0.28 * radius, 2)
     sigma = rng.uniform(0.45, 0.85) / PHANTOM_MPP
-    strength = rng.uniform(0.25, 0.6)
+    strength = rng.uniform(0.25, 0.7)
     blob = strength * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2.0 * sigma**2))
     return np.asarray(blob, dtype=np.float32)
 
 
 def draw_mitosis(rng: np.random.Generator, noise: NDArray[np.float32]) -> Sprite:
     """A metaphase plate, side on: a dark ragged bar."""
-    bar = NucleusKind((7.5, 9.5), (2.0, 3.2), (1.3, 1.6), 0.0, 0.25, 0.9, 0, 0.16, 0.4)
+    bar = NucleusKind((7.5, 9.5), (2.0, 3.2), (1.3, 1.6), 0.0, 0.25, 0.9, 0, 0.1, 0.4)
     return draw_nucleus(rng, bar, rng.uniform(0.0, np.pi), noise)
 
 

@@ -30,6 +30,7 @@ class Layout:
     labels: Labels
     fibre_px: FloatField  # grows across collagen fibres, by one per pixel
     stain_gain: FloatField
+    sparsity: FloatField  # chance that a cell is missing
     lesions: tuple[Lesion, ...]
 
 
@@ -46,8 +47,8 @@ class _Canvas:
         self.depth_um = resize_field(self.node_depth_px, self.shape) * PHANTOM_MPP
         self.fine = self.noise(14.0, 2)
         self.depth_um += 2.5 * self.fine
-        waves = 11.0 * self.noise(170.0, 2) + 2.5 * self.noise(45.0)
-        self.fibre_px = (self.depth_um + waves) / np.float32(PHANTOM_MPP)
+        self.waves_um = 11.0 * self.noise(170.0, 2) + 2.5 * self.noise(45.0)
+        self.fibre_px = (self.depth_um + self.waves_um) / np.float32(PHANTOM_MPP)
 
     def noise(self, period_um: float, octaves: int = 1) -> FloatField:
         """Unit noise on the label grid."""
@@ -71,10 +72,9 @@ def make_layout(
     lesions = _place_lesions(canvas, kinds, source)
     _paint_lesions(canvas, lesions)
     _paint_clefts(canvas)
-    gain = value_noise(rng, canvas.shape, 900.0 / LABEL_UM, 2)
-    return Layout(
-        size_px, canvas.labels, canvas.fibre_px, 1.0 + np.float32(0.07) * gain, tuple(lesions)
-    )
+    gain = 1.0 + 0.07 * canvas.noise(900.0, 2) + 0.045 * canvas.noise(110.0, 2)
+    sparsity = np.clip(0.05 + 0.10 * canvas.noise(130.0, 2), 0.0, 0.5)
+    return Layout(size_px, canvas.labels, canvas.fibre_px, gain, sparsity, tuple(lesions))
 
 
 def _node_depth(rng: np.random.Generator, size_px: int) -> FloatField:
@@ -104,7 +104,7 @@ def _node_depth(rng: np.random.Generator, size_px: int) -> FloatField:
 def _paint_surroundings(canvas: _Canvas) -> None:
     """Fat around the nodes with septa, and a loose coat of fibres."""
     outside = -canvas.depth_um
-    reach = 240.0 + 230.0 * canvas.noise(900.0, 4)
+    reach = 250.0 + 190.0 * canvas.noise(900.0, 4)
     canvas.paint(outside < reach, Tissue.FAT)
     septa = np.abs(canvas.noise(420.0, 3)) < 0.035
     canvas.paint(septa & (outside < reach), Tissue.STROMA)
@@ -126,7 +126,7 @@ def _paint_node(canvas: _Canvas) -> None:
     subcapsular = 12.0 + 11.0 * canvas.noise(160.0, 2)
     canvas.paint(inner & (depth < capsule + subcapsular), Tissue.SINUS)
     trabeculae = np.abs(canvas.noise(1000.0, 3)) < 0.028
-    canvas.paint(inner & trabeculae & (depth < 1100.0), Tissue.STROMA)
+    canvas.paint(inner & trabeculae & (depth < 520.0), Tissue.STROMA)
 
 
 def _window(canvas: _Canvas, x_px: float, y_px: float, radius_um: float) -> tuple[slice, slice]:
@@ -180,19 +180,19 @@ def _paint_follicles(canvas: _Canvas) -> None:
 def _paint_vessels(canvas: _Canvas) -> None:
     """Blood vessels: a fibrous wall around red cells or an empty lumen."""
     rng = canvas.rng
-    per_slide = max(int(160 * (canvas.size_px / 24000) ** 2), 2)
+    per_slide = max(int(120 * (canvas.size_px / 24000) ** 2), 2)
     for x, y in _pick(canvas, -260.0, 1200.0, per_slide):
-        radius = rng.uniform(9.0, 26.0) * (2.0 if rng.random() < 0.15 else 1.0)
-        wall = rng.uniform(4.0, 9.0) + 0.2 * radius
+        radius = rng.uniform(5.0, 20.0) * (2.2 if rng.random() < 0.15 else 1.0)
+        wall = rng.uniform(3.0, 6.0) + 0.2 * radius
         window = _window(canvas, x, y, 2.2 * (radius + wall))
         labels = canvas.labels[window]
         if (labels == Tissue.GLASS).any():
             continue
-        reach = _radial_um(window, x, y, rng.uniform(0.5, 1.9)) + 2.0 * canvas.fine[window]
+        reach = _radial_um(window, x, y, rng.uniform(0.5, 1.9)) + 1.1 * canvas.fine[window]
         coat = reach < radius + wall
         labels[coat] = Tissue.STROMA
         canvas.fibre_px[window][coat] = reach[coat] / PHANTOM_MPP
-        labels[reach < radius] = Tissue.BLOOD if rng.random() < 0.7 else Tissue.GLASS
+        labels[reach < radius] = Tissue.BLOOD if rng.random() < 0.8 else Tissue.GLASS
 
 
 def _place_lesions(canvas: _Canvas, kinds: Sequence[str], source: OutlineSource) -> list[Lesion]:
@@ -239,15 +239,18 @@ def _paint_lesions(canvas: _Canvas, lesions: list[Lesion]) -> None:
     """Tumour nests with strands of stroma between, glands with lumina in some lesions."""
     if not lesions:
         return
-    nests, lumina = canvas.noise(120.0, 3), canvas.noise(46.0, 2)
+    nests, septa, lumina = canvas.noise(120.0, 3), canvas.noise(190.0, 3), canvas.noise(46.0, 2)
     for lesion in lesions:
         mask = gaussian_filter(_raster(lesion.outline_l0_px, canvas.shape, GRID_PX) * 1.0, 1.5)
         inside = (mask + 0.12 * canvas.fine > 0.5) & (mask > 0.1)
         solid = -3.0 if lesion.kind == "itc" else canvas.rng.uniform(-1.25, -0.7)
         nest = inside & (nests + 0.08 * canvas.fine > solid)
+        if lesion.kind != "itc":
+            nest &= np.abs(septa) > canvas.rng.uniform(0.02, 0.07)
         canvas.paint(inside, Tissue.TUMOUR_STROMA)
         canvas.paint(nest, Tissue.TUMOUR)
-        canvas.fibre_px[inside] = nests[inside] * (58.0 / PHANTOM_MPP)
+        across_um = 70.0 * septa[inside] + 1.6 * canvas.waves_um[inside]
+        canvas.fibre_px[inside] = across_um / PHANTOM_MPP
         if lesion.kind != "itc" and canvas.rng.random() < 0.5:
             canvas.paint(nest & (lumina > 1.75) & (nests > solid + 0.4), Tissue.GLASS)
 

@@ -5,8 +5,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 FloatField: TypeAlias = NDArray[np.float32]
+FINENESS, BLUR, BORDER = 3, 1.1, 3  # grid cells a period, blur and margin in grid cells
 
 
 def resize_field(field: FloatField, shape: tuple[int, int]) -> FloatField:
@@ -23,18 +25,19 @@ def value_noise(
     total = np.zeros(shape, dtype=np.float32)
     power = 0.0
     for octave in range(octaves):
-        step, gain = max(period / 2**octave, 1.0), 0.5**octave
-        rows, columns = (max(int(np.ceil(n / step)) + 3, 4) for n in shape)
+        step, gain = max(period / 2**octave / FINENESS, 1.0), 0.5**octave
+        rows, columns = (int(np.ceil(n / step)) + 2 * BORDER for n in shape)
         grid = rng.standard_normal((rows, columns), dtype=np.float32)
+        # Blurred noise looks alike in all directions; a bare grid would show its axes.
+        grid = gaussian_filter(grid, BLUR, truncate=2.5) * np.float32(2.0 * np.sqrt(np.pi) * BLUR)
         # The grid is cut so that one of its cells is exactly `step` samples, whatever the shape.
-        box = (1.0, 1.0, 1.0 + shape[1] / step, 1.0 + shape[0] / step)
+        box = (BORDER, BORDER, BORDER + shape[1] / step, BORDER + shape[0] / step)
         image = Image.fromarray(grid).resize(
             (shape[1], shape[0]), Image.Resampling.BICUBIC, box=box
         )
         total += gain * np.asarray(image, dtype=np.float32)
         power += gain**2
-    # Bicubic interpolation of unit noise keeps about 0.72 of its SD.
-    return total / np.float32(0.72 * np.sqrt(power))
+    return total / np.float32(np.sqrt(power))
 
 
 def torus_noise(

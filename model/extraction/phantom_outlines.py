@@ -66,7 +66,7 @@ def draw_outline(rng: np.random.Generator, diameter_px: float) -> Outline:
     theta = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
     radius = np.ones(count)
     for harmonic in range(2, 16):
-        swing = rng.normal(0.0, 0.16 / harmonic**0.75)
+        swing = rng.normal(0.0, 0.15 / harmonic**0.95)
         radius += swing * np.cos(harmonic * theta + rng.uniform(0.0, 2.0 * np.pi))
     radius = np.clip(radius, 0.45, None)
     stretch = rng.uniform(0.62, 1.0)

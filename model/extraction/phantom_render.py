@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from model.extraction.phantom_cells import ANGLES, Sprite, sprite_set
+from model.extraction.phantom_cells import ANGLES, sprite_set
 from model.extraction.phantom_layout import GRID_PX, Layout
-from model.extraction.phantom_noise import FloatField, torus_noise
+from model.extraction.phantom_noise import FloatField, smoothstep, torus_noise
 from model.extraction.phantom_stain import Stain, colour_table
 from model.extraction.phantom_texture import (
     FIBROUS,
@@ -25,6 +25,11 @@ MARGIN_PX = 64  # no sprite reaches further from its centre
 SPRITES = 256
 GAIN_UNIT = 128
 Rgbx: TypeAlias = NDArray[np.uint8]
+Stamp: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # and what it hides
+OPAQUE = ("tumour", "centrocyte", "histiocyte")  # pale nuclei that hide what lies below
+# Softened labels have no steps, and the sharpened shares no blur.
+SOFTEN = ImageFilter.Kernel((3, 3), (1, 2, 1, 2, 4, 2, 1, 2, 1))
+SHARPEN = (255 * smoothstep(np.linspace(0, 1, 256, dtype=np.float32), 0.2, 0.8)).round().tolist()
 
 # Which nuclei a tissue holds, as weights; what is missing to 1 stays empty.
 MIXES: dict[Tissue, dict[str, float]] = {
@@ -37,7 +42,7 @@ MIXES: dict[Tissue, dict[str, float]] = {
     Tissue.SINUS: {"histiocyte": 0.30, "lymphocyte": 0.30},
     Tissue.BLOOD: {"lymphocyte": 0.01},
     Tissue.TUMOUR: {
-        "tumour": 0.90, "dark_tumour": 0.04, "mitosis": 0.012, "apoptotic": 0.015,
+        "tumour": 0.88, "dark_tumour": 0.06, "mitosis": 0.012, "apoptotic": 0.015,
         "lymphocyte": 0.025,
     },
     Tissue.TUMOUR_STROMA: {"spindle": 0.58, "lymphocyte": 0.30},
@@ -58,7 +63,7 @@ class Renderer:
 
     def __init__(self, seed: tuple[int, ...], layout: Layout, stain: Stain) -> None:
         self._layout = layout
-        self._swatches = draw_swatches(seed)
+        self._swatches = draw_swatches(seed, set(np.unique(layout.labels).tolist()))
         self._table = colour_table(stain)
         rng = np.random.default_rng((*seed, 2))
         self._sprites, first = _all_sprites(rng)
@@ -136,9 +141,11 @@ class Renderer:
         for column, row, number in zip(
             columns.tolist(), rows.tolist(), n.sprite[near].tolist(), strict=True
         ):
-            sprite = sprites[number]
+            sprite, body = sprites[number]
             half = sprite.shape[0] >> 1
             spot = canvas[row - half : row + half + 1, column - half : column + half + 1]
+            if body is not None:
+                np.copyto(spot, sprite, where=body)
             np.maximum(spot, sprite, out=spot)
         return canvas[2 * m : 2 * m + h, 2 * m : 2 * m + w]
 
@@ -163,10 +170,10 @@ def _crop(grid: NDArray[np.uint8], x: int, y: int, w: int, h: int) -> NDArray[np
 
 def _weights(where: NDArray[np.bool_], w: int, h: int) -> NDArray[np.uint16]:
     """Share (0–255) of one tissue in each pixel of a block."""
-    image = Image.fromarray(where.astype(np.uint8) * 255)
+    image = Image.fromarray(where.astype(np.uint8) * 255).filter(SOFTEN)
     box = (2.0, 2.0, 2.0 + w / GRID_PX, 2.0 + h / GRID_PX)
     resized = image.resize((w, h), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(resized).astype(np.uint16)
+    return np.asarray(resized.point(SHARPEN)).astype(np.uint16)
 
 
 def _enlarged(field: FloatField, x: int, y: int, w: int, h: int) -> FloatField:
@@ -179,13 +186,14 @@ def _enlarged(field: FloatField, x: int, y: int, w: int, h: int) -> FloatField:
     return np.asarray(resized, dtype=np.float32)
 
 
-def _all_sprites(rng: np.random.Generator) -> tuple[list[Sprite], dict[str, int]]:
+def _all_sprites(rng: np.random.Generator) -> tuple[list[Stamp], dict[str, int]]:
     """Every nucleus of every kind in one list, and where each kind begins."""
-    sprites: list[Sprite] = []
+    sprites: list[Stamp] = []
     first: dict[str, int] = {}
     for name in sorted({name for mix in MIXES.values() for name in mix}):
         first[name] = len(sprites)
-        sprites += sprite_set(rng, name, SPRITES)
+        drawn = sprite_set(rng, name, SPRITES)
+        sprites += [(amount, body if name in OPAQUE else None) for amount, body in drawn]
     return sprites, first
 
 
@@ -198,13 +206,18 @@ def _scatter(
     """Set the cells of each swatch wherever its tissue lies."""
     parts = []
     for tissue, mix in MIXES.items():
-        x, y = _cells_of(layout, tissue, swatches[tissue])
+        if tissue not in swatches:
+            continue
+        x, y, cell = _cells_of(layout, tissue, swatches[tissue])
         x = np.clip(x + rng.integers(-2, 3, len(x)), 0, layout.size_px - 1)
         y = np.clip(y + rng.integers(-2, 3, len(y)), 0, layout.size_px - 1)
         sprite = _choose(rng, mix, first, len(x))
+        sprite[rng.random(len(x)) < layout.sparsity[y // GRID_PX, x // GRID_PX]] = -1
+        angles = swatches[tissue].angles
         if tissue in FIBROUS:
-            turned = sprite - sprite % ANGLES + _fibre_angle(layout, x, y)
-            sprite = np.where(sprite < 0, sprite, turned)
+            sprite = _turned(sprite, _fibre_angle(layout, x, y))
+        elif angles is not None:
+            sprite = _turned(sprite, angles[cell])
         parts.append(np.stack([y, x, sprite])[:, sprite >= 0])
     y, x, sprite = np.concatenate(parts, axis=1).astype(np.int32)
     order = np.argsort(y, kind="stable")
@@ -213,8 +226,8 @@ def _scatter(
 
 def _cells_of(
     layout: Layout, tissue: Tissue, swatch: Swatch
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Centres (px) of all cells of one tissue."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Centres x, y (px) of all cells of one tissue, and their numbers in the swatch."""
     side, size = swatch.side_px, layout.size_px
     corners = np.arange(0, size, side)
     x = (swatch.points_px[:, 0].astype(int)[None, None] + corners[None, :, None]).repeat(
@@ -224,10 +237,17 @@ def _cells_of(
         len(corners), axis=1
     )
     x, y = x.ravel(), y.ravel()
+    cell = np.arange(len(x)) % len(swatch.points_px)
     inside = (x < size) & (y < size)
-    x, y = x[inside], y[inside]
+    x, y, cell = x[inside], y[inside], cell[inside]
     here = layout.labels[y // GRID_PX, x // GRID_PX] == tissue
-    return x[here], y[here]
+    return x[here], y[here], cell[here]
+
+
+def _turned(sprite: NDArray[np.int64], angle: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Sprites of the same kind that lie at these angles; what is not drawn stays so."""
+    number = np.rint(angle * ANGLES / np.pi).astype(np.int64) % ANGLES
+    return np.where(sprite < 0, sprite, sprite - sprite % ANGLES + number)
 
 
 def _choose(
@@ -245,11 +265,10 @@ def _choose(
     return sprite
 
 
-def _fibre_angle(layout: Layout, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the sprite angle that lies along the fibres."""
+def _fibre_angle(layout: Layout, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Angle along the fibres at each place."""
     field, last = layout.fibre_px, layout.labels.shape[0] - 1
     row, column = y // GRID_PX, x // GRID_PX
     down = field[np.minimum(row + 1, last), column] - field[np.maximum(row - 1, 0), column]
     right = field[row, np.minimum(column + 1, last)] - field[row, np.maximum(column - 1, 0)]
-    angle = np.arctan2(down, right) + np.pi / 2
-    return np.asarray(np.rint(angle * ANGLES / np.pi).astype(np.int64) % ANGLES)
+    return np.asarray(np.arctan2(down, right) + np.pi / 2, dtype=np.float32)

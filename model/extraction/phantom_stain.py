@@ -22,8 +22,8 @@ class Stain:
     eosin_gain: float = 1.0
 
 
-BROWN_ROSE = Stain("brown-rose", (0.98, 1.42, 0.92), (0.10, 0.46, 0.27), (250, 248, 250))
-VIOLET = Stain("violet", (1.02, 1.40, 0.40), (0.16, 0.66, 0.17), (240, 237, 243))
+BROWN_ROSE = Stain("brown-rose", (1.12, 1.74, 1.18), (0.12, 0.50, 0.33), (250, 248, 249))
+VIOLET = Stain("violet", (1.22, 1.86, 0.68), (0.20, 0.68, 0.20), (238, 235, 240))
 STAINS = (BROWN_ROSE, VIOLET)
 
 

@@ -15,7 +15,6 @@ from model.extraction.phantom_stain import UNIT_AMOUNT
 
 Amounts: TypeAlias = NDArray[np.uint8]
 SWATCH_PX = 2048
-COARSE = 4  # distances to cells are found on every fourth pixel
 
 
 class Tissue(IntEnum):
@@ -41,6 +40,7 @@ class Swatch:
     haematoxylin: Amounts
     eosin: Amounts
     points_px: NDArray[np.float32]
+    angles: NDArray[np.float32] | None = None  # of the cells, where the swatch itself says
 
     @property
     def side_px(self) -> int:
@@ -50,18 +50,29 @@ class Swatch:
 
 @dataclass(frozen=True)
 class Cells:
-    """Distances (level-0 px) on a torus to the nearest cell centre and border, and whose it is."""
+    """A torus divided among cells: distances (px) to the nearest centre and border."""
 
     centre: FloatField
     border: FloatField
-    owner: NDArray[np.int32]
+    owner: NDArray[np.intp]  # on every `coarse`-th pixel
     points: NDArray[np.float32]
+    coarse: int
+
+    def own(self, values: NDArray[np.float64]) -> FloatField:
+        """One value a cell, softly stepping from cell to cell."""
+        return _enlarge(values[self.owner], self.coarse)
 
 
-def _cells(rng: np.random.Generator, side: int, spacing_um: float, rounds: int = 10) -> Cells:
-    points = spread_points(rng, side, spacing_um / PHANTOM_MPP, rounds)
-    coarse = np.arange(0, side, COARSE, dtype=np.float32) + (COARSE - 1) / 2
-    y, x = np.meshgrid(coarse, coarse, indexing="ij")
+def _cells(
+    rng: np.random.Generator, side: int, spacing_um: float, rounds: int = 10, bend_px: float = 0.0
+) -> Cells:
+    points, coarse = spread_points(rng, side, spacing_um / PHANTOM_MPP, rounds), 4
+    centre = np.arange(0, side, coarse, dtype=np.float32) + (coarse - 1) / 2
+    y, x = np.meshgrid(centre, centre, indexing="ij")
+    if bend_px:
+        period = (0.12 * len(x), 0.12 * len(x))
+        x = (x + bend_px * torus_noise(rng, len(x), period)) % side
+        y = (y + bend_px * torus_noise(rng, len(x), period)) % side
     tree = cKDTree(points, boxsize=side)
     near, index = tree.query(np.stack([x.ravel(), y.ravel()], axis=1), k=3)
     first, second = near[:, 1] - near[:, 0], near[:, 2] - near[:, 0]
@@ -69,20 +80,19 @@ def _cells(rng: np.random.Generator, side: int, spacing_um: float, rounds: int =
     border = first * second / (first + second + 1e-6)
     shape = x.shape
     return Cells(
-        centre=_enlarge(near[:, 0].reshape(shape), side),
-        border=_enlarge(border.reshape(shape), side),
-        owner=np.repeat(np.repeat(index[:, 0].reshape(shape), COARSE, 0), COARSE, 1).astype(
-            np.int32
-        ),
+        centre=_enlarge(near[:, 0].reshape(shape), coarse),
+        border=_enlarge(border.reshape(shape), coarse),
+        owner=index[:, 0].reshape(shape),
         points=points,
+        coarse=coarse,
     )
 
 
-def _enlarge(field: NDArray[np.float64], side: int) -> FloatField:
+def _enlarge(field: NDArray[np.float64], times: int) -> FloatField:
     """Coarse torus field to full size, seam included."""
     padded = np.pad(field.astype(np.float32), 2, mode="wrap")
-    big = resize_field(padded, (side + 4 * COARSE, side + 4 * COARSE))
-    return big[2 * COARSE : -2 * COARSE, 2 * COARSE : -2 * COARSE]
+    side = padded.shape[0] * times
+    return resize_field(padded, (side, side))[2 * times : -2 * times, 2 * times : -2 * times]
 
 
 def _bytes(amount: FloatField) -> Amounts:
@@ -98,10 +108,10 @@ def _lymphoid(rng: np.random.Generator, spacing_um: float, plasm: float, gaps: f
     """Packed small cells: scant plasm, a fine net between them, bright clefts here and there."""
     side = SWATCH_PX
     cells = _cells(rng, side, spacing_um)
-    eosin = plasm + 0.10 * _grain(rng, side, 9.0) + 0.06 * _grain(rng, side, 1.6, 2)
+    eosin = plasm + 0.10 * _grain(rng, side, 9.0) + 0.17 * _grain(rng, side, 3.2, 2)
     cleft = smoothstep(_grain(rng, side, 12.0, 2), 1.0 - gaps, 2.2 - gaps)
     eosin *= 1.0 - 0.85 * cleft * (1.0 - smoothstep(cells.border, 2.0, 9.0))
-    haematoxylin = 0.10 + 0.05 * _grain(rng, side, 3.0, 2)
+    haematoxylin = 0.12 + 0.08 * _grain(rng, side, 3.4, 2)
     return Swatch(_bytes(haematoxylin * eosin / plasm), _bytes(eosin), cells.points)
 
 
@@ -109,12 +119,14 @@ def _germinal(rng: np.random.Generator) -> Swatch:
     """Germinal centre: more plasm, larger cells, pale macrophages strewn in."""
     side = SWATCH_PX
     cells = _cells(rng, side, 9.0)
-    eosin = 0.42 + 0.08 * _grain(rng, side, 8.0) + 0.05 * _grain(rng, side, 1.6, 2)
-    big = _cells(rng, side, 62.0, rounds=4)
-    pale = 1.0 - smoothstep(big.centre + 5.0 * _grain(rng, side, 8.0, 2), 28.0, 48.0)
+    eosin = 0.44 + 0.08 * _grain(rng, side, 8.0) + 0.15 * _grain(rng, side, 3.2, 2)
+    big = _cells(rng, side, 58.0, rounds=2)
+    size = big.own(rng.uniform(-20.0, 34.0, len(big.points)))
+    pale = 1.0 - smoothstep(big.centre + 5.0 * _grain(rng, side, 8.0, 2) - size, 4.0, 18.0)
     eosin *= 1.0 - 0.6 * pale
     keep = pale[cells.points[:, 1].astype(int), cells.points[:, 0].astype(int)] < 0.5
-    return Swatch(_bytes(0.14 - 0.08 * pale), _bytes(eosin), cells.points[keep])
+    haematoxylin = (0.15 + 0.08 * _grain(rng, side, 3.4, 2)) * (1.0 - 0.6 * pale)
+    return Swatch(_bytes(haematoxylin), _bytes(eosin), cells.points[keep])
 
 
 def _sinus(rng: np.random.Generator) -> Swatch:
@@ -132,25 +144,40 @@ def _fibres(rng: np.random.Generator, spacing_um: float, density: float, gaps: f
     """Collagen: bundles along the columns' direction, rows run across them."""
     side = SWATCH_PX
     eosin = density + 0.16 * torus_noise(rng, side, (30.0, 1000.0), 2)
-    eosin += 0.10 * torus_noise(rng, side, (9.0, 420.0), 2) + 0.04 * _grain(rng, side, 1.5, 1)
+    eosin += 0.10 * torus_noise(rng, side, (10.0, 300.0), 2) + 0.08 * _grain(rng, side, 2.8, 2)
     split = torus_noise(rng, side, (22.0, 520.0), 2)
     eosin *= 1.0 - 0.9 * smoothstep(split, 1.75 - gaps, 2.3 - gaps)
     haematoxylin = 0.05 + 0.03 * torus_noise(rng, side, (16.0, 500.0), 1)
-    points = spread_points(rng, side, spacing_um / PHANTOM_MPP, 4)
+    points = spread_points(rng, side, spacing_um / PHANTOM_MPP, 1)
     return Swatch(_bytes(haematoxylin), _bytes(np.maximum(eosin, 0.02)), points)
 
 
 def _fat(rng: np.random.Generator) -> Swatch:
     """Fat: large empty cells in thin pink walls, a flat nucleus at a corner now and then."""
     side = 2 * SWATCH_PX
-    cells = _cells(rng, side, 78.0, rounds=6)
-    wobble = 2.0 * _grain(rng, side, 40.0, 2)
-    thick = 5.0 + 2.2 * _grain(rng, side, 90.0, 2)
-    wall = 1.0 - smoothstep((cells.border + wobble) / np.maximum(thick, 2.0), 0.35, 1.5)
-    eosin = wall * (0.48 + 0.14 * _grain(rng, side, 12.0))
+    cells = _cells(rng, side, 74.0, rounds=5, bend_px=30.0)
+    thick = 6.0 + 2.0 * _grain(rng, side, 90.0, 1)
+    wall = 1.0 - smoothstep(cells.border / np.maximum(thick, 4.5), 0.45, 1.5)
+    eosin = wall * (0.55 + 0.14 * _grain(rng, side, 12.0, 1))
     tries = rng.uniform(0, side, (9000, 2)).astype(np.float32)
-    at_wall = cells.border[tries[:, 1].astype(int), tries[:, 0].astype(int)] < 3.0
-    return Swatch(_bytes(0.06 * wall), _bytes(eosin), tries[at_wall][:260])
+    points = tries[cells.border[tries[:, 1].astype(int), tries[:, 0].astype(int)] < 3.0][:170]
+    angles = _along(cells.border, points)
+    return Swatch(_bytes(0.06 * wall), _bytes(eosin), points, angles)
+
+
+def _along(field: FloatField, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Angle at each point along the valley of a torus field."""
+    x, y, reach, side = points[:, 0].astype(int), points[:, 1].astype(int), 9, field.shape[0]
+    # The second derivatives tell a valley's direction, where the first vanish.
+    at = {
+        (i, j): field[(y + reach * i) % side, (x + reach * j) % side]
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+    }
+    xx = at[0, 1] - 2 * at[0, 0] + at[0, -1]
+    yy = at[1, 0] - 2 * at[0, 0] + at[-1, 0]
+    xy = (at[1, 1] + at[-1, -1] - at[1, -1] - at[-1, 1]) / 4
+    return np.asarray(0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2, dtype=np.float32)
 
 
 def _blood(rng: np.random.Generator) -> Swatch:
@@ -159,22 +186,22 @@ def _blood(rng: np.random.Generator) -> Swatch:
     cells = _cells(rng, side, 6.2)
     disc = 1.0 - smoothstep(cells.centre, 9.5, 14.0)
     dimple = 0.25 * np.exp(-((cells.centre / 6.0) ** 2))
-    strength = rng.uniform(1.15, 1.75, len(cells.points)).astype(np.float32)[cells.owner]
-    present = (rng.uniform(size=len(cells.points)) < 0.85)[cells.owner]
-    eosin = 0.14 + disc * present * (strength - dimple)
+    strength = rng.uniform(1.5, 2.2, len(cells.points))
+    strength[rng.random(len(strength)) < 0.12] = 0.3  # gaps between the red cells
+    eosin = 0.14 + disc * np.maximum(cells.own(strength) - dimple, 0.0)
     return Swatch(_bytes(np.zeros_like(eosin)), _bytes(eosin), cells.points)
 
 
 def _tumour(rng: np.random.Generator) -> Swatch:
     """Sheets of large cells: ample plasm that differs from cell to cell, borders just seen."""
     side = SWATCH_PX
-    cells = _cells(rng, side, 13.2, rounds=5)
+    cells = _cells(rng, side, 15.0, rounds=6)
     count = len(cells.points)
-    own = rng.normal(1.0, 0.16, count).astype(np.float32)[cells.owner]
-    basophilia = rng.normal(1.0, 0.25, count).astype(np.float32)[cells.owner]
-    grain = _grain(rng, side, 2.2, 2)
-    eosin = 0.50 * own + 0.07 * grain + 0.07 * _grain(rng, side, 12.0)
-    haematoxylin = 0.19 * basophilia + 0.03 * grain
+    own = cells.own(rng.normal(1.0, 0.22, count))
+    basophilia = cells.own(rng.normal(1.0, 0.35, count))
+    grain = _grain(rng, side, 3.4, 2)
+    eosin = 0.56 * own + 0.15 * grain + 0.07 * _grain(rng, side, 12.0)
+    haematoxylin = 0.21 * basophilia + 0.08 * _grain(rng, side, 3.0, 2)
     edge = np.exp(-cells.border / 3.5)
     open_edge = smoothstep(_grain(rng, side, 30.0, 2), 0.3, 1.6)
     eosin *= 1.0 - edge * (0.75 * open_edge - 0.12 * (1.0 - open_edge))
@@ -199,9 +226,10 @@ MAKERS: dict[Tissue, Callable[[np.random.Generator], Swatch]] = {
 FIBROUS = (Tissue.STROMA, Tissue.TUMOUR_STROMA)
 
 
-def draw_swatches(seed: tuple[int, ...]) -> dict[Tissue, Swatch]:
-    """All swatches of one slide; the same seed draws the same."""
+def draw_swatches(seed: tuple[int, ...], needed: set[int]) -> dict[Tissue, Swatch]:
+    """The swatches of one slide; the same seed draws the same, whatever else is needed."""
     return {
         tissue: maker(np.random.default_rng((*seed, 100 + tissue)))
         for tissue, maker in MAKERS.items()
+        if tissue in needed
     }
