@@ -242,6 +242,12 @@ def recover(session: Session, dead_owners: set[str]) -> int:
     )
 
 
+def anything_to_do(session: Session) -> bool:
+    """Whether an analysis is queued or claimed: a look that takes no lock, for idle workers."""
+    open_ones = select(Analysis.id).where(Analysis.state.in_((QUEUED, *CLAIMED)))
+    return session.scalar(open_ones.limit(1)) is not None
+
+
 def owners(session: Session) -> set[str]:
     """Workers that hold an analysis now."""
     held = select(Analysis.owner).where(Analysis.state.in_(CLAIMED)).distinct()

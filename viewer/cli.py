@@ -1,0 +1,145 @@
+"""`python -m viewer`: the commands. What they need is imported when they run."""
+
+import signal
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from viewer.settings import Settings
+
+FOLDER = click.Path(path_type=Path)
+NO_LOGIN = (
+    "Warning: Sentinode has no login. Everybody who reaches {host} sees every slide, and names of "
+    "slides may name patients."
+)
+parent_pid = click.option("--parent-pid", type=int, hidden=True, help="End when this process does.")
+
+
+@click.group()
+def main() -> None:
+    """Sentinode: slides, and where cancer is likely in them. For research use only."""
+
+
+@main.command()
+@click.option("--slides", type=FOLDER, multiple=True, help="Folder of slides; may be repeated.")
+@click.option("--host", help="Address to listen on (default 127.0.0.1: this machine only).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port (default 8000; 0: any free one).")
+def serve(slides: tuple[Path, ...], host: str | None, port: int | None) -> None:
+    """Run the viewer and its worker until Ctrl-C."""
+    from viewer import logs
+    from viewer.serve import CannotServe, Supervisor, is_loopback, open_listener
+
+    given = {"slides": slides or None, "host": host, "port": port}
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    logs.configure(settings)
+    stop = _stop_on_signals()
+    try:
+        with open_listener(settings.host, settings.port) as listener:
+            if not is_loopback(settings.host):
+                click.echo(NO_LOGIN.format(host=settings.host), err=True)
+            _migrate(settings)
+            Supervisor(settings, listener, stop).run(_say_ready)
+    except CannotServe as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@parent_pid
+def worker(parent_pid: int | None) -> None:
+    """Scan the slide folders and carry out analyses, without the web side."""
+    from viewer import logs
+    from viewer.analyses.runner import PoolLost
+    from viewer.analyses.worker import run_worker
+    from viewer.errors import Unavailable
+
+    _end_with(parent_pid)
+    settings = _settings()
+    logs.configure(settings)
+    try:
+        run_worker(settings, _stop_on_signals())
+    except Unavailable as error:
+        raise click.ClickException(str(error)) from error
+    except PoolLost as error:
+        raise click.ClickException("The processes that compute heat maps are gone.") from error
+
+
+@main.command(hidden=True)
+@click.option("--fd", type=int, required=True, help="The listening socket.")
+@parent_pid
+def web(fd: int, parent_pid: int | None) -> None:
+    """The web side alone, as `serve` starts it."""
+    from viewer.webserver import WebServer
+
+    _end_with(parent_pid)
+    WebServer(_settings(), fd).run()
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version's layout; `serve` and `worker` do so by themselves."""
+    _migrate(_settings())
+    click.echo("The database is up to date.")
+
+
+@main.command()
+def settings() -> None:
+    """Print every setting: its variable, present value and meaning."""
+    from viewer.settings import Settings
+
+    present = _settings()
+    for name, field in Settings.model_fields.items():
+        click.echo(f"SENTINODE_{name.upper()}={_shown(getattr(present, name))}")
+        click.echo(click.wrap_text(field.description or "", 78, "    ", "    ") + "\n")
+
+
+def _shown(value: object) -> str:
+    import os
+
+    if isinstance(value, tuple):
+        return os.pathsep.join(map(str, value))
+    return "" if value is None else str(value)  # a database address hides its password itself
+
+
+def _settings(**given: object) -> "Settings":
+    from pydantic import ValidationError
+
+    from viewer.settings import Settings
+
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = [
+            f"SENTINODE_{part['loc'][0]}".upper() + f": {part['msg']}" for part in error.errors()
+        ]
+        raise click.ClickException("; ".join(wrong)) from None
+
+
+def _migrate(settings: "Settings") -> None:
+    from viewer.db import make_engine
+    from viewer.migrations import migrate as bring_up_to_date
+
+    engine = make_engine(settings)
+    bring_up_to_date(engine)
+    engine.dispose()
+
+
+def _say_ready(url: str) -> None:
+    print(f"Sentinode is ready at {url}", flush=True)  # noqa: T201 - scripts wait for this line
+
+
+def _end_with(parent_pid: int | None) -> None:
+    from viewer.lifeline import end_with
+
+    if parent_pid is not None:
+        end_with(parent_pid)
+
+
+def _stop_on_signals() -> Event:
+    """Set at the first SIGINT or SIGTERM."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,211 @@
+"""/api/v1/…/analyses: asking for analyses, following them, and reading their heat maps."""
+
+from io import BytesIO
+from typing import Annotated, Any
+
+import numpy as np
+from flask import Blueprint, Response, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from model.prediction.heatmap import TILE_CELLS
+from model.prediction.models import Model
+from viewer.analyses import records
+from viewer.analyses.catalog import find_model, models
+from viewer.analyses.heatmaps import OpenHeatmap, open_heatmap
+from viewer.analyses.job import heatmap_path
+from viewer.analyses.status import Status
+from viewer.db import writing
+from viewer.errors import HeatmapNotReady, ResolutionMissing, TileOutsideGrid
+from viewer.records import Analysis
+from viewer.services import services
+from viewer.slides.library import check_readable, effective_mpp, slide_row
+from viewer.web.requests import read_body, read_query
+
+bp = Blueprint("analyses", __name__, url_prefix="/api/v1")
+
+ACCEPTED = 202
+ANALYSIS = "/analyses/<string(length=32):analysis_id>"
+TILES = f"{ANALYSIS}/heatmap/tiles"
+# A tile of a finished heat map, asked for by its revision, will never be another.
+KEEP_FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+PNG_EFFORT = 3
+
+Level0 = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class AnalysisBody(BaseModel):
+    """What is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model_id: str | None = None
+    again: bool = False
+
+
+class FocusBody(BaseModel):
+    """The level-0 point in the middle of somebody's screen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x_l0_px: Level0
+    y_l0_px: Level0
+
+
+class ChangesQuery(BaseModel):
+    """Since which revision."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: int = Field(ge=0)
+
+
+@bp.post("/slides/<slide_id:slide_id>/analyses")
+def create(slide_id: str) -> ResponseReturnValue:
+    """Ask for an analysis: a new one, or the one that is there; a broken off one goes on."""
+    body = read_body(AnalysisBody)
+    settings = services().settings
+    with writing(services().sessions) as session:
+        check_readable(slide_row(session, settings, slide_id))
+        mpp, _ = effective_mpp(session, slide_id)
+        if mpp is None:
+            raise ResolutionMissing
+        model = find_model(settings, body.model_id)
+        analysis = records.create_or_reuse(
+            session, slide_id, model, records.Mpp(mpp.x, mpp.y), body.again
+        )
+        lost = not heatmap_path(settings, analysis.id).exists()
+        records.requeue(session, analysis.id, also_done=lost)
+        return _accepted(session, analysis.id)
+
+
+@bp.get(ANALYSIS)
+def show(analysis_id: str) -> ResponseReturnValue:
+    """One analysis."""
+    with services().sessions() as session:
+        return jsonify(_describe(session, analysis_id))
+
+
+@bp.post(f"{ANALYSIS}/cancel")
+def cancel(analysis_id: str) -> ResponseReturnValue:
+    """Cancel it; what is stored stays."""
+    with writing(services().sessions) as session:
+        records.request_cancel(session, analysis_id)
+        return _accepted(session, analysis_id)
+
+
+@bp.post(f"{ANALYSIS}/focus")
+def focus(analysis_id: str) -> ResponseReturnValue:
+    """Compute what somebody looks at first."""
+    point = read_body(FocusBody)
+    with writing(services().sessions) as session:
+        records.set_focus(session, analysis_id, point.x_l0_px, point.y_l0_px)
+    return "", 204
+
+
+@bp.get(f"{ANALYSIS}/heatmap")
+def heatmap(analysis_id: str) -> ResponseReturnValue:
+    """Geometry, model and tile address."""
+    analysis, opened = _open(analysis_id)
+    geometry = opened.heatmap.geometry
+    with services().sessions() as session:
+        model = Status(session, services().settings).of(analysis)["model"]
+    return jsonify(
+        analysis_id=analysis.id,
+        state=analysis.state,
+        geometry=geometry.to_json(),
+        model=model | {"spacing_um_px": geometry.model_mpp},
+        threshold=geometry.threshold,
+        tile_size_cells=TILE_CELLS,
+        levels=opened.heatmap.level_count,
+        tile_url=f"{url_for('.heatmap', analysis_id=analysis.id)}"
+        "/tiles/{level}/{column}_{row}.png",
+        revision=str(opened.heatmap.revision()),
+    )
+
+
+@bp.get(f"{TILES}/<index:level>/<index:column>_<index:row>.png")
+def tile(analysis_id: str, level: int, column: int, row: int) -> Response:
+    """A value tile: 0 = not analysed, 1–255 = probability (v − 1) / 254."""
+    analysis, opened = _open(analysis_id)
+    try:
+        values = opened.heatmap.value_tile(level, column, row)
+    except IndexError:
+        raise TileOutsideGrid from None
+    answer = Response(_png(values), mimetype="image/png")
+    answer.add_etag()
+    final = analysis.state == records.DONE and _is_newest(opened, request.args.get("r"))
+    answer.headers["Cache-Control"] = KEEP_FOR_EVER if final else ASK_AGAIN
+    answer.make_conditional(request)
+    return answer
+
+
+@bp.get(f"{ANALYSIS}/heatmap/changes")
+def changes(analysis_id: str) -> ResponseReturnValue:
+    """The tiles that changed since a revision, perhaps some more, and the revision now."""
+    since = read_query(ChangesQuery).since
+    _, opened = _open(analysis_id)
+    # First the revision: what is stored between the two looks is told again next time.
+    revision = opened.heatmap.revision()
+    return jsonify(revision=str(revision), tiles=opened.heatmap.tiles_changed_since(since))
+
+
+@bp.get("/models")
+def list_models() -> ResponseReturnValue:
+    """The models at hand, and folders that are none, with the reason."""
+    settings = services().settings
+    return jsonify(items=[_model_json(listed) for listed in models(settings)])
+
+
+def _accepted(session: Session, analysis_id: str) -> ResponseReturnValue:
+    place = {"Location": url_for(".show", analysis_id=analysis_id)}
+    return jsonify(_describe(session, analysis_id)), ACCEPTED, place
+
+
+def _describe(session: Session, analysis_id: str) -> dict[str, Any]:
+    analysis = records.get_analysis(session, analysis_id)
+    return Status(session, services().settings).of(analysis)
+
+
+def _open(analysis_id: str) -> tuple[Analysis, OpenHeatmap]:
+    with services().sessions() as session:
+        analysis = records.get_analysis(session, analysis_id)
+    opened = open_heatmap(heatmap_path(services().settings, analysis_id))
+    if opened is None:
+        raise HeatmapNotReady(
+            "The heat map of this analysis is not there yet.",
+            "It is as soon as the tissue was found; ask again then.",
+        )
+    return analysis, opened
+
+
+def _is_newest(opened: OpenHeatmap, revision: str | None) -> bool:
+    return revision is not None and revision == str(opened.heatmap.revision())
+
+
+def _png(values: NDArray[np.uint8]) -> bytes:
+    file = BytesIO()
+    Image.fromarray(values).save(file, "PNG", compress_level=PNG_EFFORT)
+    return file.getvalue()
+
+
+def _model_json(listed: Model | tuple[str, Any]) -> dict[str, Any]:
+    if not isinstance(listed, Model):
+        name, error = listed
+        return {"name": name, "problem": {"reason": error.reason, "hint": error.hint}}
+    return {
+        "id": listed.id,
+        "version": listed.version,
+        "name": listed.name,
+        "spacing_um_px": listed.spacing_um_px,
+        "patch_size_px": listed.patch_size_px,
+        "cell_size_px": listed.cell_size_px,
+        "threshold": listed.threshold,
+        "calibrated": listed.calibrated,
+        "training_summary": listed.training_summary,
+        "problem": None,
+    }
