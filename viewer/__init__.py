@@ -1,23 +1,28 @@
 """The viewer: slide library, Deep Zoom tiles, analyses and the pages that show them."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from flask import Flask
+if TYPE_CHECKING:
+    from flask import Flask
 
-from viewer import errors
-from viewer.db import make_engine, make_sessions
-from viewer.services import EXTENSION, Services
-from viewer.settings import PROJECT_FOLDER, Settings
-from viewer.slides.images import SlideImages
-from viewer.web.converters import IndexConverter, SlideIdConverter
+    from viewer.settings import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application; opens no file and no connection before the first request."""
-    from viewer.web import health, pages, security, slides, tiles, vendor
+def create_app(settings: "Settings | None" = None) -> "Flask":
+    """The WSGI application; opens no slide and no connection before the first request."""
+    # Here, so that the commands and the processes that compute start without all this.
+    from flask import Flask
+
+    from viewer import errors, logs
+    from viewer.db import make_engine, make_sessions
+    from viewer.services import EXTENSION, Services
+    from viewer.settings import PROJECT_FOLDER, Settings
+    from viewer.slides.images import SlideImages
+    from viewer.web import analyses, health, pages, security, slides, tiles, vendor
+    from viewer.web.converters import IndexConverter, SlideIdConverter
 
     settings = settings or Settings()
+    logs.configure(settings)
     app = Flask(
         __name__,
         static_folder=PROJECT_FOLDER / "static",
@@ -30,8 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters.update(slide_id=SlideIdConverter, index=IndexConverter)
     errors.init_app(app)
     security.init_app(app, settings)
-    for module in (pages, slides, tiles, health, vendor):
+    for module in (pages, slides, tiles, analyses, health, vendor):
         app.register_blueprint(module.bp)
-    if find_spec("viewer.web.analyses"):
-        app.register_blueprint(import_module("viewer.web.analyses").bp)
     return app

@@ -234,7 +234,7 @@ def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> Response:
 
 
 def _wants_page() -> bool:
-    """Pages answer with a page; so do unknown addresses outside the API."""
-    if request.blueprint is not None:
+    """Pages answer with a page; so do unknown addresses that a person typed or followed."""
+    if request.endpoint is not None:
         return request.blueprint == "pages"
-    return request.endpoint is None and not request.path.startswith("/api/")
+    return "text/html" in request.headers.get("Accept", "")

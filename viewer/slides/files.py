@@ -1,5 +1,6 @@
 """Slide files: how one looks from outside, and the guard that keeps paths inside the folders."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -46,7 +47,8 @@ def guarded(folder: Path, relative_path: str) -> Path:
     Raises `OutsideFolder` when `..`, an absolute path or a symbolic link leads elsewhere.
     """
     try:
-        real = (folder / relative_path).resolve(strict=True)
+        # Not Path.resolve: up to Python 3.12 that raises RuntimeError for links in a circle.
+        real = Path(os.path.realpath(folder / relative_path, strict=True))
     except ValueError as error:  # a NUL in the path
         raise OutsideFolder from error
     if not real.is_relative_to(folder.resolve(strict=True)):

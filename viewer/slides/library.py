@@ -47,6 +47,12 @@ def slide_row(session: Session, settings: Settings, slide_id: str) -> Slide:
     return row
 
 
+def check_readable(row: Slide) -> None:
+    """Raise `SlideUnreadable` with the reason, where there is one."""
+    if row.problem_reason is not None:
+        raise SlideUnreadable(row.problem_reason, row.problem_hint or "")
+
+
 def slide_file(session: Session, settings: Settings, slide_id: str) -> SlideFile:
     """The file of a readable slide, inside its folder.
 
@@ -54,8 +60,7 @@ def slide_file(session: Session, settings: Settings, slide_id: str) -> SlideFile
     gone or leads out of the folder now.
     """
     row = slide_row(session, settings, slide_id)
-    if row.problem_reason is not None:
-        raise SlideUnreadable(row.problem_reason, row.problem_hint or "")
+    check_readable(row)
     assert row.width_px is not None, "a readable slide has a size"
     assert row.height_px is not None, "a readable slide has a size"
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from viewer.errors import BadRequest
@@ -51,11 +51,11 @@ def list_slides(
     query, keys = _ordered(sort)
     query = query.where(~Slide.missing, Slide.folder_key.in_(folder_keys(settings)))
     if after is not None:
-        query = query.where(_beyond(keys, _read_cursor(after, sort, len(keys))))
+        query = query.where(_beyond(keys, _read_cursor(session, after, sort)))
     rows = session.execute(query.limit(limit + 1)).all()
     items = with_details(session, [row[0] for row in rows[:limit]])
     more = len(rows) > limit
-    return Page(items, _cursor(sort, rows[limit - 1][1:]) if more else None)
+    return Page(items, _cursor(sort, rows[limit - 1]) if more else None)
 
 
 def with_details(session: Session, slides: Sequence[Slide]) -> list[Listed]:
@@ -113,26 +113,29 @@ def _beyond(keys: Sequence[_Key], last: Sequence[Any]) -> ColumnElement[bool]:
     return or_(*alternatives)
 
 
-def _cursor(sort: Sort, last: Sequence[Any]) -> str:
-    return urlsafe_b64encode(json.dumps([sort, *last]).encode()).decode().rstrip("=")
+def _cursor(sort: Sort, last: Row[Any]) -> str:
+    """Where a page ends. Without the name: cursors go into addresses, and those into logs."""
+    _, *numbers, _, slide_id = tuple(last)
+    return urlsafe_b64encode(json.dumps([sort, *numbers, slide_id]).encode()).decode().rstrip("=")
 
 
-def _read_cursor(text: str, sort: Sort, key_count: int) -> list[Any]:
+def _read_cursor(session: Session, text: str, sort: Sort) -> list[Any]:
+    """The keys of the row that the cursor stands for."""
     try:
         parts = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError:  # of base64, of UTF-8 or of JSON
         parts = None
-    if not _is_cursor(parts, sort, key_count):
-        raise BadRequest(
-            "The value of 'after' is no cursor of this list.",
-            "Take it from 'next' of the page before, and keep the sorting.",
-        )
-    return list(parts[1:])
-
-
-def _is_cursor(parts: object, sort: Sort, key_count: int) -> bool:
-    if not isinstance(parts, list) or len(parts) != key_count + 1 or parts[0] != sort:
-        return False
-    *numbers, name, slide_id = parts[1:]
-    texts = isinstance(name, str) and isinstance(slide_id, str)
-    return texts and all(isinstance(number, float | int) for number in numbers)
+    match sort, parts:
+        case "name", ["name", str(slide_id)]:
+            numbers = []
+        case "suspicion", ["suspicion", (float() | int()) as peak, str(slide_id)]:
+            numbers = [peak]
+        case _:
+            raise BadRequest(
+                "The value of 'after' is no cursor of this list.",
+                "Take it from 'next' of the page before, and keep the sorting.",
+            )
+    name = session.scalar(select(func.lower(Slide.name)).where(Slide.id == slide_id))
+    if name is None:
+        raise BadRequest("The list has changed here.", "Ask for it again from its beginning.")
+    return [*numbers, name, slide_id]

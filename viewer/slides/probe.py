@@ -20,7 +20,7 @@ class Reading:
 
 
 def read_file(found: Found) -> Reading:
-    """Look into a file; never raises for what a file may hold."""
+    """Look into a file; a file that cannot be read gives a reading that says why."""
     if found.problem is not None:
         return Reading(None, in_series=False, columns=_columns(None, found.problem))
     try:
@@ -37,6 +37,15 @@ def read_file(found: Found) -> Reading:
             "Check the disk or the network share it lies on; it is tried again every minute.",
         )
         return Reading(None, in_series=False, columns=_columns(None, problem))
+
+
+def failed_reading(found: Found) -> Reading:
+    """The reading of a file on which a reader failed in a way nobody foresaw."""
+    problem = Problem(
+        "The file cannot be read: the reading program failed on it.",
+        "The log of the worker tells more; please report it, with a file that shows it.",
+    )
+    return Reading(_id_of_unreadable(found), in_series=False, columns=_columns(None, problem))
 
 
 def _id_of_unreadable(found: Found) -> str | None:

@@ -5,7 +5,9 @@ whose content is listed already is a duplicate with a row of its own that says s
 is gone stays as `missing`, so that its analyses are back when the file is.
 """
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -20,8 +22,10 @@ from viewer.settings import Settings
 from viewer.slides.files import Signature, signature_of
 from viewer.slides.fingerprint import opaque_id
 from viewer.slides.library import folder_keys, folders_key
-from viewer.slides.probe import Reading, read_file
+from viewer.slides.probe import Reading, failed_reading, read_file
 from viewer.slides.walk import Found, Place, walk
+
+log = logging.getLogger(__name__)
 
 # Rights, further files of a slide and disks change without a trace in the file itself.
 TRY_AGAIN = timedelta(seconds=60)
@@ -50,15 +54,13 @@ def scan_once(sessions: sessionmaker[Session], settings: Settings) -> ScanReport
     with sessions() as session:
         known = _known(session, settings)
     changed = [file for place, file in found.items() if not _is_unchanged(file, known.get(place))]
-    for file in changed:
-        _take_in(sessions, file, found.keys())
+    _take_in(sessions, changed, found.keys())
     vanished = known.keys() - found.keys()
     if vanished:
         _note_vanished(sessions, vanished)
     with sessions() as session:
         orphans = [found[place] for place in _orphans(session) if place in found]
-    for file in orphans:
-        _take_in(sessions, file, found.keys())
+    _take_in(sessions, orphans, found.keys())
     _note_complete(sessions, settings)
     return ScanReport(len(found), len(changed) + len(orphans), len(vanished))
 
@@ -88,16 +90,25 @@ def _is_unchanged(file: Found, known: _Known | None) -> bool:
     return known is not None and known.signature == file.signature and not known.try_again
 
 
-def _take_in(sessions: sessionmaker[Session], file: Found, places: Collection[Place]) -> None:
-    """Look into a file and note what it is, in a transaction of its own."""
-    reading = read_file(file)
-    if file.problem is None and not _is_still(file):
-        return  # it is being written; the next pass finds it changed
-    try:
-        with writing(sessions) as session:
-            _note(session, file, reading, places)
-    except IntegrityError:
-        return  # the scanner of another worker noted it first
+def _take_in(
+    sessions: sessionmaker[Session], files: Iterable[Found], places: Collection[Place]
+) -> None:
+    """Look into files and note what they are, each in a transaction of its own."""
+    # A thread of its own contains what a reader may raise: half a dozen libraries parse these
+    # files, and a file that meets a bug in one of them must not stop the others.
+    with ThreadPoolExecutor(1, "reader") as reader:
+        for file in files:
+            looking = reader.submit(read_file, file)
+            if error := looking.exception():
+                log.error("A reader failed on a file", exc_info=error)
+            reading = looking.result() if error is None else failed_reading(file)
+            if file.problem is None and not _is_still(file):
+                continue  # it is being written; the next pass finds it changed
+            try:
+                with writing(sessions) as session:
+                    _note(session, file, reading, places)
+            except IntegrityError:
+                continue  # the scanner of another worker noted it first
 
 
 def _is_still(file: Found) -> bool:

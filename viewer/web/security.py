@@ -39,7 +39,7 @@ HEADERS = {
 def init_app(app: Flask, settings: Settings) -> None:
     """Check every request before it is routed; put the headers on every answer."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    trusted = ("localhost", settings.host, *settings.trusted_hosts)
+    trusted = ("localhost", *settings.trusted_hosts)
 
     @app.before_request
     def check() -> None:
@@ -79,7 +79,7 @@ def _check_origin() -> None:
         allowed = site in OWN_SITES
     else:
         origin = request.headers.get("Origin")
-        allowed = origin is None or urlsplit(origin).netloc == request.host
+        allowed = origin in (None, f"{request.scheme}://{request.host}")
     if not allowed:
         raise Forbidden(
             "This request came from a page of another site.",

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from model.prediction.slide import SANE_MPP
 from model.prediction.wsi import Mpp
+from viewer.analyses.status import Status
 from viewer.db import iso_utc, writing
 from viewer.records import Slide
 from viewer.services import services
 from viewer.slides.library import (
+    check_readable,
     first_scan_is_under_way,
     resolution_of,
     set_resolution,
@@ -57,7 +59,8 @@ def index() -> ResponseReturnValue:
     settings = services().settings
     with services().sessions() as session:
         page = list_slides(session, settings, query.sort, query.limit, query.after)
-        items = [slide_json(session, listed) for listed in page.items]
+        status = Status(session, settings)
+        items = [slide_json(status, listed) for listed in page.items]
         scanning = first_scan_is_under_way(session, settings)
     folders = [_folder_json(folder) for folder in settings.slides]
     return jsonify(items=items, next=page.next, folders=folders, scanning=scanning)
@@ -75,7 +78,7 @@ def put_resolution(slide_id: str) -> ResponseReturnValue:
     """Set the resolution; kept with who and when."""
     body = read_body(ResolutionBody)
     with writing(services().sessions) as session:
-        slide_row(session, services().settings, slide_id)
+        check_readable(slide_row(session, services().settings, slide_id))
         set_resolution(session, slide_id, Mpp(body.mpp_x, body.mpp_y), body.set_by)
         session.flush()
         return jsonify(find_slide(session, slide_id))
@@ -83,11 +86,12 @@ def put_resolution(slide_id: str) -> ResponseReturnValue:
 
 def find_slide(session: Session, slide_id: str) -> dict[str, Any]:
     """The JSON of one slide; raises `SlideNotFound`."""
-    row = slide_row(session, services().settings, slide_id)
-    return slide_json(session, with_details(session, [row])[0])
+    settings = services().settings
+    row = slide_row(session, settings, slide_id)
+    return slide_json(Status(session, settings), with_details(session, [row])[0])
 
 
-def slide_json(session: Session, listed: Listed) -> dict[str, Any]:
+def slide_json(status: Status, listed: Listed) -> dict[str, Any]:
     """A slide as the API shows it."""
     slide = listed.slide
     mpp, source = resolution_of(slide, listed.resolution)
@@ -108,7 +112,7 @@ def slide_json(session: Session, listed: Listed) -> dict[str, Any]:
         "state": _state(listed),
         "problem": _problem_json(slide.problem_reason, slide.problem_hint),
         "warnings": slide.warnings,
-        "analysis": None,
+        "analysis": status.of(listed.analysis) if listed.analysis else None,
         "first_seen_at": iso_utc(slide.first_seen_at),
         **_addresses(slide),
     }
