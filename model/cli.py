@@ -9,8 +9,10 @@ from model.prediction.errors import PredictionError
 # Modules that define the click command `command`.
 COMMANDS = {
     "evaluate": "model.cli_evaluate",
+    "patches": "model.cli_patches",
     "phantom": "model.cli_phantom",
     "predict": "model.cli_predict",
+    "tissue": "model.cli_tissue",
     "train": "model.cli_train",
 }
 

@@ -34,31 +34,33 @@ def rasterise(
     `origin_l0_px` is the corner of the first pixel, `step_l0` the pixel's size.
     """
     inside = np.zeros((size_px[1], size_px[0]), np.bool_)
+    # Crossings are found in the plane of the whole slide, so that windows agree to the last digit.
+    first_px = np.divide(origin_l0_px, step_l0)
+    whole_px = np.floor(first_px)
     for outline in outlines:
-        _fill(inside, (outline - origin_l0_px) / step_l0)
+        outline_px = outline / step_l0 - (first_px - whole_px)
+        _fill(inside, outline_px, int(whole_px[0]), int(whole_px[1]))
     return inside
 
 
-def _fill(inside: Bools, outline_px: Outline) -> None:
-    """Set the pixels inside one outline, given in this raster's pixels."""
+def _fill(inside: Bools, outline_px: Outline, left_px: int, top_px: int) -> None:
+    """Set the pixels inside one outline; the raster begins at pixel (left, top) of its plane."""
     height, width = inside.shape
     # Row r is crossed at its centre r + 0.5; a pixel is to the right of a crossing at x when its
     # centre c + 0.5 is. Both are half-open, so that a shared vertex or edge counts once.
     start, end = outline_px, np.roll(outline_px, -1, axis=0)
-    downwards = start[:, 1] <= end[:, 1]
-    top = np.where(downwards[:, None], start, end)
-    bottom = np.where(downwards[:, None], end, start)
-    first = np.clip(np.ceil(top[:, 1] - 0.5), 0, height).astype(np.intp)
-    last = np.clip(np.ceil(bottom[:, 1] - 0.5), 0, height).astype(np.intp)
+    downwards = (start[:, 1] <= end[:, 1])[:, None]
+    upper, lower = np.where(downwards, start, end), np.where(downwards, end, start)
+    first = np.clip(np.ceil(upper[:, 1] - 0.5) - top_px, 0, height).astype(np.intp)
+    last = np.clip(np.ceil(lower[:, 1] - 0.5) - top_px, 0, height).astype(np.intp)
     count = last - first
     if not count.any():
         return
     edge = np.repeat(np.arange(len(count)), count)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    rise = bottom[edge, 1] - top[edge, 1]
-    along = (row + 0.5 - top[edge, 1]) / rise
-    x = top[edge, 0] + along * (bottom[edge, 0] - top[edge, 0])
-    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.intp)
+    (left, top), (right, bottom) = upper[edge].T, lower[edge].T
+    x = left + (row + top_px + 0.5 - top) / (bottom - top) * (right - left)
+    column = np.clip(np.ceil(x - 0.5) - left_px, 0, width).astype(np.intp)
     _toggle(inside, row, column)
 
 

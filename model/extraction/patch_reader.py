@@ -1,0 +1,170 @@
+"""Pixels of manifest rows, read from the slides when they are needed, or from packed files.
+
+Neighbouring patches are read together: each block of a slide once, then cut. A pack is one .npy
+file for each slide, with the coordinates beside the pixels, so it serves any manifest of those
+patches; rows it does not hold are read from the slide.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.extraction.errors import ManifestInvalid
+from model.extraction.manifest import Manifest
+from model.extraction.packs import Pack, pack_path, write_pack
+from model.prediction.wsi import Wsi, open_wsi, read_scaled
+
+Pixels = NDArray[np.uint8]
+Rows = NDArray[np.integer[Any]]
+BLOCK_PX = 1024  # side of what is read at once, in patch pixels
+OPEN_SLIDES = 8
+READ_AT_ONCE = 2048  # patches, when packing
+PLACE = ("x_l0_px", "y_l0_px", "step_l0_x_px", "step_l0_y_px")
+
+
+class PatchReader:
+    """Reads patches of one manifest. May be sent to other processes: each opens its own slides.
+
+    `slides` tells where each slide lies, `packs` a folder that `pack` filled. One thread at a
+    time.
+    """
+
+    def __init__(
+        self, manifest: Manifest, slides: Mapping[str, Path], packs: Path | None = None
+    ) -> None:
+        names, self._slide_of = np.unique(manifest.column("slide").astype(str), return_inverse=True)
+        self._names = [str(name) for name in names]
+        lost = [name for name in self._names if name not in slides]
+        if lost:
+            raise ManifestInvalid(
+                f"The manifest's slide '{lost[0]}' is not among the slides given.",
+                "Name the folder of the study the manifest was made from.",
+            )
+        self._paths = dict(slides)
+        self._packs = packs
+        self._places = np.stack([manifest.column(name) for name in PLACE], axis=1)
+        self._sizes_px = manifest.column("size_px")
+        self._open: OrderedDict[str, Wsi] = OrderedDict()
+        self._packed: dict[str, Pack | None] = {}
+
+    def read(self, rows: Rows) -> Pixels:
+        """Colours (n, size, size, 3) of `rows`, which are of one size; raise SlideUnreadable."""
+        size_px = self._one_size(rows)
+        patches = np.empty((len(rows), size_px, size_px, 3), np.uint8)
+        for slide in np.unique(self._slide_of[rows]):
+            chosen = np.flatnonzero(self._slide_of[rows] == slide)
+            self._read_slide(self._names[slide], rows[chosen], chosen, patches)
+        return patches
+
+    def pack(self, folder: Path, advance: Callable[[int], None] = lambda patches: None) -> None:
+        """Write the pixels of all rows, a whole file for each slide; whole ones there are kept.
+
+        `advance` hears of patches done. Raises WriteFailed, SlideUnreadable.
+        """
+        for slide, name in enumerate(self._names):
+            rows = np.flatnonzero(self._slide_of == slide)
+            size_px, path = self._one_size(rows), pack_path(folder, name)
+            if path.is_file() and (Pack(path).find(self._places[rows], size_px) >= 0).all():
+                advance(len(rows))
+                continue
+            # Block after block, so that no part of the slide is read twice.
+            ordered = rows[np.concatenate(list(self._blocks(rows, size_px)))]
+            batches = self._batches(ordered, advance)
+            write_pack(path, len(rows), size_px, batches)
+
+    def _batches(
+        self, rows: Rows, advance: Callable[[int], None]
+    ) -> Iterator[tuple[NDArray[np.float64], Pixels]]:
+        for start in range(0, len(rows), READ_AT_ONCE):
+            some = rows[start : start + READ_AT_ONCE]
+            yield self._places[some], self.read(some)
+            advance(len(some))
+
+    def close(self) -> None:
+        """Close all slides."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Open slides and mapped files stay in their process.
+        return self.__dict__ | {"_open": OrderedDict(), "_packed": {}}
+
+    def _one_size(self, rows: Rows) -> int:
+        sizes = np.unique(self._sizes_px[rows])
+        if len(sizes) > 1:
+            raise ManifestInvalid(
+                f"Patches of {sizes[0]} and {sizes[-1]} pixels cannot be read together.",
+                "Train with one manifest of one patch size.",
+            )
+        return int(sizes[0]) if len(sizes) else 0
+
+    def _read_slide(self, name: str, rows: Rows, places: Rows, patches: Pixels) -> None:
+        """Fill patches[places] with `rows` of one slide."""
+        pack = self._pack(name)
+        if pack is not None:
+            found = pack.find(self._places[rows], patches.shape[1])
+            held = found >= 0
+            patches[places[held]] = pack.pixels(found[held])
+            rows, places = rows[~held], places[~held]
+        for block in self._blocks(rows, patches.shape[1]):
+            self._read_block(name, rows[block], places[block], patches)
+
+    def _pack(self, name: str) -> Pack | None:
+        if name not in self._packed:
+            path = pack_path(self._packs, name) if self._packs else None
+            self._packed[name] = Pack(path) if path and path.is_file() else None
+        return self._packed[name]
+
+    def _blocks(self, rows: Rows, size_px: int) -> Iterator[Rows]:
+        """Rows (as places in `rows`) that lie together, in reading order."""
+        if not len(rows):
+            return
+        x, y, step_x, step_y = self._places[rows].T
+        across, down = step_x * max(BLOCK_PX, size_px), step_y * max(BLOCK_PX, size_px)
+        keys = np.stack([step_x, step_y, np.floor(y / down), np.floor(x / across)], axis=1)
+        order = np.lexsort(keys.T[::-1])
+        changed = np.any(np.diff(keys[order], axis=0) != 0, axis=1)
+        yield from np.split(order, np.flatnonzero(changed) + 1)
+
+    def _read_block(self, name: str, rows: Rows, places: Rows, patches: Pixels) -> None:
+        size_px = patches.shape[1]
+        step = float(self._places[rows[0], 2]), float(self._places[rows[0], 3])
+        corners_px = self._places[rows, :2] / step
+        first = corners_px.min(axis=0)
+        offsets = np.rint(corners_px - first).astype(np.intp)
+        # Only patches on one grid of pixels can be cut from one picture; only a well-filled block
+        # is worth reading whole.
+        on_grid = np.abs(corners_px - first - offsets).max() < 1e-3
+        width, height = (int(side) + size_px for side in offsets.max(axis=0))
+        if on_grid and width * height <= 2 * len(rows) * size_px**2:
+            block = self._pixels(name, first * step, step, width, height)
+            for place, (x, y) in zip(places, offsets, strict=True):
+                patches[place] = block[y : y + size_px, x : x + size_px]
+            return
+        for row, place in zip(rows, places, strict=True):
+            corner_l0_px = self._places[row, :2]
+            patches[place] = self._pixels(name, corner_l0_px, step, size_px, size_px)
+
+    def _pixels(
+        self,
+        name: str,
+        corner_l0_px: NDArray[np.float64],
+        step_l0: tuple[float, float],
+        width_px: int,
+        height_px: int,
+    ) -> Pixels:
+        x, y = (float(value) for value in corner_l0_px)
+        return read_scaled(self._wsi(name), x, y, step_l0, width_px, height_px)
+
+    def _wsi(self, name: str) -> Wsi:
+        if name in self._open:
+            self._open.move_to_end(name)
+            return self._open[name]
+        while len(self._open) >= OPEN_SLIDES:
+            self._open.popitem(last=False)[1].close()
+        self._open[name] = open_wsi(self._paths[name])
+        return self._open[name]
