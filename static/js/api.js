@@ -1,0 +1,159 @@
+// @ts-check
+import { TEXTS } from './texts.js';
+
+/**
+ * @typedef {import('./types.d.ts').Slide} Slide
+ * @typedef {import('./types.d.ts').Analysis} Analysis
+ * @typedef {import('./types.d.ts').HeatmapInfo} HeatmapInfo
+ * @typedef {import('./types.d.ts').HeatmapChanges} HeatmapChanges
+ * @typedef {import('./types.d.ts').SlidePage} SlidePage
+ */
+
+const TIMEOUT_MS = 30_000;
+const PING_MS = 2000;
+/** What a proxy says when Sentinode behind it is gone. */
+const GATEWAY_STATUSES = [502, 504];
+
+/** The server refused, and said why. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   * @param {string} hint
+   */
+  constructor(status, code, message, hint) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Nobody answered. */
+export class ConnectionLost extends Error {}
+
+/** Tells 'lost' when the server does not answer any more, and 'back' when it does again. */
+export const connection = new EventTarget();
+let pinging = 0;
+
+/** Ask until somebody answers. */
+export function checkConnection() {
+  if (pinging) return;
+  const ping = async () => {
+    try {
+      const answer = await fetch('/healthz', { cache: 'no-store' });
+      if (!GATEWAY_STATUSES.includes(answer.status)) {
+        window.clearInterval(pinging);
+        pinging = 0;
+        connection.dispatchEvent(new Event('back'));
+        return;
+      }
+    } catch {
+      // still gone: the interval asks again
+    }
+    connection.dispatchEvent(new Event('lost'));
+  };
+  pinging = window.setInterval(ping, PING_MS);
+  void ping();
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} [options]
+ */
+async function request(url, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
+  } catch (error) {
+    checkConnection();
+    throw new ConnectionLost(TEXTS.connection.lost, { cause: error });
+  }
+  if (GATEWAY_STATUSES.includes(answer.status)) {
+    checkConnection();
+    throw new ConnectionLost(TEXTS.connection.lost);
+  }
+  if (!answer.ok) throw await errorOf(answer);
+  return answer;
+}
+
+/** @param {Response} answer */
+async function errorOf(answer) {
+  const body = await answer.json().catch(() => ({}));
+  const { code, message, hint } = body.error ?? {};
+  return new ApiError(
+    answer.status,
+    code ?? 'unknown',
+    message ?? TEXTS.unknownError,
+    hint ?? TEXTS.unknownErrorHint,
+  );
+}
+
+/**
+ * @param {string} url
+ * @param {'POST' | 'PUT'} [method]
+ * @param {object} [body]
+ */
+async function json(url, method, body) {
+  if (!method) return (await request(url, { cache: 'no-cache' })).json();
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await request(url, { method, headers, body: JSON.stringify(body ?? {}) });
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const api = {
+  /** Every slide, page after page. @returns {Promise<SlidePage>} */
+  async slides() {
+    /** @type {SlidePage} */
+    let page = await json('/api/v1/slides?limit=200');
+    const items = [...page.items];
+    while (page.next) {
+      page = await json(`/api/v1/slides?limit=200&after=${encodeURIComponent(page.next)}`);
+      items.push(...page.items);
+    }
+    return { ...page, items };
+  },
+
+  /** @param {string} id @returns {Promise<Slide>} */
+  slide: id => json(`/api/v1/slides/${id}`),
+
+  /**
+   * @param {string} id
+   * @param {{mpp_x: number, mpp_y: number, set_by: string}} resolution
+   * @returns {Promise<Slide>}
+   */
+  setResolution: (id, resolution) => json(`/api/v1/slides/${id}/resolution`, 'PUT', resolution),
+
+  /** @param {string} slideId @returns {Promise<Analysis>} */
+  analyse: slideId => json(`/api/v1/slides/${slideId}/analyses`, 'POST'),
+
+  /** @param {string} id @returns {Promise<Analysis>} */
+  analysis: id => json(`/api/v1/analyses/${id}`),
+
+  /** @param {string} id @returns {Promise<Analysis>} */
+  cancel: id => json(`/api/v1/analyses/${id}/cancel`, 'POST'),
+
+  /** @param {string} id @param {{x: number, y: number}} pointL0 */
+  focus: (id, pointL0) =>
+    json(`/api/v1/analyses/${id}/focus`, 'POST', {
+      x_l0_px: Math.round(pointL0.x),
+      y_l0_px: Math.round(pointL0.y),
+    }),
+
+  /** @param {string} id @returns {Promise<HeatmapInfo>} */
+  heatmap: id => json(`/api/v1/analyses/${id}/heatmap`),
+
+  /** @param {string} id @param {string} since @returns {Promise<HeatmapChanges>} */
+  changes: (id, since) =>
+    json(`/api/v1/analyses/${id}/heatmap/changes?since=${encodeURIComponent(since)}`),
+
+  /** @returns {Promise<{worker: {alive: boolean}}>} */
+  health: async () => (await fetch('/healthz', { cache: 'no-store' })).json(),
+
+  /** @param {string} url */
+  text: async url => (await request(url)).text(),
+
+  /** @param {string} url */
+  bytes: async url => (await request(url)).arrayBuffer(),
+};

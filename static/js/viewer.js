@@ -1,0 +1,295 @@
+// @ts-check
+/** The viewer page: puts its parts together. */
+
+import { AnalysisWatcher, isActive } from './analysis.js';
+import { ApiError, api } from './api.js';
+import { showSlideChanged, watchConnection } from './banner.js';
+import { followView, readHash } from './deeplink.js';
+import { parseDescriptor } from './deepzoom-layer.js';
+import { byId, recall, remember, setText, throttle } from './dom.js';
+import { HeatmapView } from './heatmap-view.js';
+import { Legend } from './legend.js';
+import { MagnificationBar } from './magnification.js';
+import { neighbour } from './neighbours.js';
+import { OverlayState } from './overlay-state.js';
+import { Overview } from './overview.js';
+import { AnalysisPanel, listenToResolutionForm, showSlideFacts } from './panel.js';
+import { Peek } from './peek.js';
+import { toL0 } from './plane.js';
+import { Probe } from './probe.js';
+import { Scale } from './scale.js';
+import { addScaleBar } from './scalebar.js';
+import { HelpSheet, listenToKeys } from './shortcuts.js';
+import { fillTexts, TEXTS } from './texts.js';
+import { createMap } from './viewer-map.js';
+
+/**
+ * @typedef {import('./types.d.ts').Slide} Slide
+ * @typedef {import('./types.d.ts').Analysis} Analysis
+ * @typedef {import('./scale.js').Scale} SlideScale
+ */
+
+const PAN_PX = 90;
+const ZOOM_STEP = 0.5;
+const NARROW = '(max-width: 760px)';
+const ASK_ABOUT_TILES_MS = 3000;
+
+/** @param {string} text said politely, and shown for a moment */
+function announce(text) {
+  const toast = byId('toast');
+  setText(toast, text);
+  toast.classList.add('is-shown');
+  window.setTimeout(() => toast.classList.remove('is-shown'), 2500);
+}
+
+/** @param {Slide} slide */
+function showSlide(slide) {
+  document.title = `${slide.name} – Sentinode`;
+  setText(byId('slide-name'), slide.name);
+  showSlideFacts(slide);
+  const calibrated = !!(slide.mpp_x && slide.mpp_y);
+  for (const badge of document.querySelectorAll('.uncalibrated-badge')) {
+    /** @type {HTMLElement} */ (badge).hidden = calibrated;
+  }
+  byId('resolution').hidden = calibrated;
+  const change = byId('resolution-change');
+  change.hidden = slide.mpp_source !== 'user';
+  change.addEventListener('click', () => {
+    byId('resolution').hidden = false;
+    byId('mpp-x').focus();
+  });
+  listenToResolutionForm(slide, () => location.reload());
+}
+
+/** @param {boolean} open */
+function setPanel(open) {
+  document.body.classList.toggle('panel-open', open);
+  byId('panel-toggle').setAttribute('aria-expanded', String(open));
+}
+
+function preparePanel() {
+  const narrow = window.matchMedia(NARROW);
+  setPanel(!narrow.matches && recall('panel') !== 'closed');
+  const toggle = () => {
+    const open = !document.body.classList.contains('panel-open');
+    setPanel(open);
+    if (!narrow.matches) remember('panel', open ? 'open' : 'closed');
+  };
+  byId('panel-toggle').addEventListener('click', toggle);
+  byId('state-chip').addEventListener('click', () => setPanel(true));
+  return toggle;
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else void document.documentElement.requestFullscreen();
+}
+
+/**
+ * @param {Slide} slide
+ * @param {1 | -1} direction
+ */
+async function goTo(slide, direction) {
+  const id = await neighbour(slide.id, direction);
+  if (id) location.assign(`/slides/${id}`);
+  else announce(direction > 0 ? TEXTS.viewer.noNext : TEXTS.viewer.noPrevious);
+}
+
+/** @param {Analysis} analysis */
+function showChip(analysis) {
+  const chip = byId('state-chip');
+  const share = TEXTS.analysis.percent(analysis.progress);
+  const name = TEXTS.states[analysis.state];
+  chip.hidden = false;
+  chip.dataset.state = analysis.state;
+  setText(chip, analysis.state === 'running' ? `${name} ${share}` : name);
+}
+
+/**
+ * Tiles that do not come: is the server gone, or the slide another one?
+ * @param {string} slideId
+ */
+function askAboutTiles(slideId) {
+  return throttle(() => {
+    api.slide(slideId).catch(error => {
+      if (error instanceof ApiError && [404, 410].includes(error.status)) showSlideChanged();
+    });
+  }, ASK_ABOUT_TILES_MS);
+}
+
+/**
+ * @param {Slide} slide
+ * @param {HeatmapView} view
+ * @param {OverlayState} overlay
+ */
+function watchAnalysis(slide, view, overlay) {
+  const panel = new AnalysisPanel({
+    start: () => {
+      panel.showAsking();
+      void watcher.request();
+    },
+    cancel: () => void watcher.cancel(),
+  });
+  const watcher = new AnalysisWatcher(slide.id, {
+    onAnalysis: analysis => {
+      panel.show(analysis);
+      showChip(analysis);
+      overlay.setRunning(isActive(analysis));
+    },
+    onHeatmap: info => view.open(info),
+    onChanges: changes => view.update(changes),
+    onError: error => {
+      if (!(error instanceof ApiError)) return; // the banner tells that nobody answers
+      if (error.status === 410) showSlideChanged();
+      panel.showProblem({ reason: error.message, hint: error.hint });
+    },
+    onWorker: alive => panel.showWorker(alive),
+  });
+  startAnalysis(slide, watcher, panel);
+  return watcher;
+}
+
+/**
+ * @param {Slide} slide
+ * @param {AnalysisWatcher} watcher
+ * @param {AnalysisPanel} panel
+ */
+function startAnalysis(slide, watcher, panel) {
+  const calibrated = !!(slide.mpp_x && slide.mpp_y);
+  const onOpen = byId('viewer').dataset.analyseOnOpen === 'true';
+  const ended = ['failed', 'cancelled'].includes(slide.analysis?.state ?? '');
+  if (slide.analysis && (ended || !calibrated || !onOpen)) {
+    watcher.follow(slide.analysis); // an analysis that failed or was cancelled waits for a person
+  } else if (calibrated && onOpen) {
+    panel.showAsking();
+    void watcher.request();
+  } else {
+    panel.showNone(calibrated);
+  }
+}
+
+/**
+ * @param {L.Map} map
+ * @param {SlideScale} scale
+ * @param {() => void} fit
+ */
+function moveActions(map, scale, fit) {
+  const pan = (/** @type {number} */ x, /** @type {number} */ y) => ({
+    press: () => void map.panBy([x * PAN_PX, y * PAN_PX], { duration: 0.15 }),
+  });
+  const panFar = (/** @type {number} */ direction) => ({
+    press: () => void map.panBy([0, (direction * map.getSize().y) / 2]),
+  });
+  const steps = scale.steps.map((step, index) => [
+    `step${index}`,
+    {
+      press: () => {
+        if (scale.has(step)) map.setZoom(scale.zoomOf(step));
+        else announce(TEXTS.viewer.onlyTo(scale.label(scale.native)));
+      },
+    },
+  ]);
+  return {
+    panLeft: pan(-1, 0),
+    panRight: pan(1, 0),
+    panUp: pan(0, -1),
+    panDown: pan(0, 1),
+    panUpFar: panFar(-1),
+    panDownFar: panFar(1),
+    zoomIn: { press: () => void map.zoomIn(ZOOM_STEP) },
+    zoomOut: { press: () => void map.zoomOut(ZOOM_STEP) },
+    fit: { press: fit },
+    ...Object.fromEntries(steps),
+  };
+}
+
+/**
+ * @param {Slide} slide
+ * @param {OverlayState} overlay
+ * @param {HeatmapView} view
+ * @param {() => void} togglePanel
+ */
+function pageActions(slide, overlay, view, togglePanel) {
+  const toggleHeat = () => overlay.set({ shown: !overlay.settings.shown });
+  const peek = new Peek(
+    () => overlay.settings.shown,
+    peeking => view.setPeeking(peeking),
+    toggleHeat,
+  );
+  const help = new HelpSheet();
+  const button = byId('heat-toggle');
+  button.addEventListener('pointerdown', () => peek.press());
+  button.addEventListener('pointerup', () => peek.release());
+  button.addEventListener('pointerleave', () => peek.cancel());
+  button.addEventListener('click', event => {
+    if (event.detail === 0) toggleHeat(); // by keyboard or a screen reader: no pointer events
+  });
+  byId('help-open').addEventListener('click', () => help.toggle());
+  byId('full-screen').addEventListener('click', toggleFullScreen);
+  byId('slide-previous').addEventListener('click', () => goTo(slide, -1));
+  byId('slide-next').addEventListener('click', () => goTo(slide, 1));
+  return {
+    toggleHeat: { press: () => peek.press(), release: () => peek.release() },
+    thresholdDown: { press: () => overlay.stepLower(-1) },
+    thresholdUp: { press: () => overlay.stepLower(1) },
+    nextSlide: { press: () => void goTo(slide, 1) },
+    previousSlide: { press: () => void goTo(slide, -1) },
+    back: { press: () => location.assign('/') },
+    fullScreen: { press: toggleFullScreen },
+    panel: { press: togglePanel },
+    help: { press: () => help.toggle() },
+  };
+}
+
+/** @param {Slide} slide */
+async function open(slide) {
+  showSlide(slide);
+  const togglePanel = preparePanel();
+  const info = parseDescriptor(await api.text(slide.dzi_url), slide.dzi_url);
+  const scale = new Scale(slide);
+  const link = readHash(location.hash, scale);
+  const overlay = new OverlayState(link.overlay);
+  const { map, fit, layers } = createMap(byId('map'), info, scale, link);
+  new MagnificationBar(map, scale, fit);
+  addScaleBar(map, scale);
+  const legend = new Legend(overlay);
+  const probe = new Probe(map, scale, overlay, p => legend.setProbe(p));
+  const overview = new Overview(map, slide.thumbnail_url, info, overlay);
+  const view = new HeatmapView({ map, overlay, legend, overview, probe });
+  const watcher = watchAnalysis(slide, view, overlay);
+  map.on(
+    'moveend',
+    watcher.focusOn(() => toL0(map.getCenter())),
+  );
+  for (const layer of layers) layer.on('tilemissing', askAboutTiles(slide.id));
+  watchConnection(() => {
+    for (const layer of layers) layer.retryFailed();
+    view.retry();
+  });
+  followView(map, scale, overlay);
+  listenToKeys({
+    ...moveActions(map, scale, fit),
+    ...pageActions(slide, overlay, view, togglePanel),
+  });
+  window.addEventListener('hashchange', () => {
+    const wanted = readHash(location.hash, scale);
+    map.setView(wanted.center ?? map.getCenter(), wanted.zoom ?? map.getZoom());
+    overlay.set(wanted.overlay);
+  });
+}
+
+async function start() {
+  fillTexts(document);
+  try {
+    await open(await api.slide(byId('viewer').dataset.slideId ?? ''));
+    document.body.dataset.ready = 'true';
+  } catch (error) {
+    const known = error instanceof ApiError;
+    byId('stage-problem').hidden = false;
+    setText(byId('stage-problem-reason'), known ? error.message : TEXTS.unknownError);
+    setText(byId('stage-problem-hint'), known ? error.hint : TEXTS.unknownErrorHint);
+    if (!known) throw error;
+  }
+}
+
+void start();
