@@ -28,7 +28,6 @@ GEOMETRY = HeatmapGeometry(
     model_mpp=0.97,
     min_tissue_share=0.1,
     level=2,
-    resampled=False,
 )
 
 

@@ -5,6 +5,10 @@ The names read as sentences where they are caught, hence without the suffix "Err
 
 # ruff: noqa: N818 -- see above; what `except` and logs show is a statement about the slide
 
+import errno
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class PredictionError(Exception):
     """Something the user can act on: `reason` says what is wrong, `hint` what to do."""
@@ -27,6 +31,10 @@ class ResolutionUnknown(PredictionError):
     """The slide does not say how many µm a pixel covers, and nobody set it."""
 
 
+class ResolutionUnsuitable(PredictionError):
+    """The slide's pixels are too coarse for the model."""
+
+
 class ModelInvalid(PredictionError):
     """A model folder lacks a file, holds wrong values, or its weights were altered."""
 
@@ -41,3 +49,15 @@ class HeatmapUnwritable(PredictionError):
 
 class NoTissue(PredictionError):
     """The slide holds no tissue to analyse."""
+
+
+def unwritable(error: OSError) -> HeatmapUnwritable:
+    """What the system's refusal to write means for the user."""
+    if error.errno in FULL_DISK:
+        return HeatmapUnwritable(
+            "The disk that holds the heat maps is full.", "Free some space, then start again."
+        )
+    return HeatmapUnwritable(
+        f"The heat map cannot be written: {error.strerror or 'input or output error'}.",
+        "Check the folder for heat maps: it must exist and be writable.",
+    )

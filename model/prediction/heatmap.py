@@ -26,7 +26,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import BaseZarrError
 
-from model.prediction.errors import HeatmapInvalid, HeatmapUnwritable
+from model.prediction.errors import HeatmapInvalid, unwritable
 from model.prediction.heatmap_geometry import HeatmapGeometry
 from model.prediction.heatmap_values import ValuePyramid, to_values
 
@@ -40,7 +40,6 @@ LAYOUT = 1
 COUNT_BITS = 24
 # Chunks this much older than a revision are told again, for clocks of several machines differ.
 CLOCK_SLACK_NS = 2_000_000_000
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Heatmap:
@@ -76,7 +75,7 @@ class Heatmap:
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise FileExistsError(errno.EEXIST, "a heat map is there already") from None
-            raise _unwritable(error) from error
+            raise unwritable(error) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return cls(path, geometry, tissue)
@@ -129,7 +128,7 @@ class Heatmap:
                 array = zarr.open_array(self.path / "probability", mode="r+")
                 array[top:bottom, left:right] = probabilities
         except OSError as error:
-            raise _unwritable(error) from error
+            raise unwritable(error) from error
 
     # ---- values --------------------------------------------------------------------------------
 
@@ -263,14 +262,3 @@ def _numbered(folder: Path) -> list["os.DirEntry[str]"]:
 
 def _revision(stored: dict[Chunk, int]) -> int:
     return max(stored.values(), default=0) << COUNT_BITS | len(stored)
-
-
-def _unwritable(error: OSError) -> HeatmapUnwritable:
-    if error.errno in FULL_DISK:
-        return HeatmapUnwritable(
-            "The disk that holds the heat maps is full.", "Free some space, then start again."
-        )
-    return HeatmapUnwritable(
-        f"The heat map cannot be written: {error.strerror or 'input or output error'}.",
-        "Check the folder for heat maps: it must exist and be writable.",
-    )

@@ -30,8 +30,7 @@ class HeatmapGeometry:
     calibrated: bool
     model_mpp: float  # what the model was trained on
     min_tissue_share: float  # cells with less tissue are not analysed
-    level: int  # the slide's level that patches are read from …
-    resampled: bool  # … as it is, or resampled to model_mpp
+    level: int | None  # the slide's level that was read as it is; None: resampled to model_mpp
 
     @property
     def chunk_rows(self) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import openslide
+from PIL import ImageCms
 
 from model.prediction.errors import SlideUnreadable
 from model.prediction.slide import (
@@ -41,8 +42,14 @@ class OpenSlideWsi(Wsi):
         # look; large-image does.
         about = properties.get("tiff.ImageDescription", "")
         self.has_hidden_levels = self.vendor == "generic-tiff" and "<OME" in about
-        profile = self._slide.color_profile
-        self.icc_profile = profile.tobytes() if profile is not None else None
+        self.icc_profile = self._find_profile()
+
+    def _find_profile(self) -> bytes | None:
+        try:
+            profile = self._slide.color_profile
+        except ImageCms.PyCMSError:
+            return b""  # there is one, but it is damaged: nobody can use it
+        return profile.tobytes() if profile is not None else None
 
     def _read_properties(self, properties: Mapping[str, str]) -> None:
         self.vendor = properties.get("openslide.vendor", "unknown")
@@ -149,8 +156,10 @@ class OpenSlideWsi(Wsi):
         if region.getchannel("A").getextrema() == (255, 255):
             return np.array(region.convert("RGB"))
         rgba = np.asarray(region)
-        # Pixels at a slide's edge may be half transparent, where OpenSlide moved them by a fraction.
-        return np.where(rgba[..., 3:] >= 128, rgba[..., :3], np.uint8(self.background_rgb))
+        # Where OpenSlide moved pixels by a fraction, those at the edge are half transparent.
+        return np.where(
+            rgba[..., 3:] >= 128, rgba[..., :3], np.array(self.background_rgb, np.uint8)
+        )
 
     def close(self) -> None:
         """See Wsi.close."""

@@ -1,0 +1,160 @@
+"""Score a slide chunk by chunk. Both entry points are small to call and safe to call again.
+
+They run in any process that sees the slide, the model folder and the heat map: `prepare` once,
+`score_chunk` once for each of `Heatmap.planned_chunks()`.
+"""
+
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from model.prediction.errors import HeatmapInvalid, ResolutionUnknown, ResolutionUnsuitable
+from model.prediction.heatmap import Chunk, Heatmap, HeatmapGeometry
+from model.prediction.models import Model, load_model
+from model.prediction.slide import Mpp, Pixels, Wsi
+from model.prediction.tissue import tissue_mask
+from model.prediction.wsi import open_wsi, read_scaled
+
+# 32 × 32 cells of 31 µm: about a square millimetre, some seconds on one core.
+CHUNK_CELLS = 32
+# A level this near to the model's resolution is taken as it is.
+LEVEL_TOLERANCE = 0.10
+# The coarsest pixels that are still enlarged to the model's resolution, as a multiple of it.
+COARSEST = 1.5
+
+
+def prepare(slide_path: Path, model_folder: Path, heatmap_path: Path, mpp: Mpp | None) -> None:
+    """Find the tissue and make the empty heat map, unless an equal one is there already.
+
+    `mpp` stands in for the slide's own resolution. Raises SlideUnreadable, ModelInvalid,
+    ResolutionUnknown, ResolutionUnsuitable, HeatmapUnwritable, and HeatmapInvalid if the heat map
+    there is another's.
+    """
+    with open_wsi(slide_path) as wsi:
+        used_mpp = mpp or wsi.mpp
+        if used_mpp is None:
+            raise ResolutionUnknown(
+                "The slide does not say how many µm a pixel covers.",
+                "Look it up in the scanner's settings and give it.",
+            )
+        geometry = plan_geometry(wsi, used_mpp, load_model(model_folder))
+        if heatmap_path.exists():
+            _check_equal(heatmap_path, geometry)
+            return
+        share = tissue_mask(wsi, used_mpp).share(geometry)
+    try:
+        Heatmap.create(heatmap_path, geometry, share)
+    except FileExistsError:  # another process was faster
+        _check_equal(heatmap_path, geometry)
+
+
+def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk: Chunk) -> None:
+    """Score the cells of one chunk that hold tissue, and store it; also if it is stored already.
+
+    Raises SlideUnreadable, ModelInvalid, HeatmapInvalid or HeatmapUnwritable.
+    """
+    from model.prediction.engine import load_engine  # imports torch, which takes seconds
+
+    heatmap = Heatmap.open(heatmap_path)
+    engine = load_engine(model_folder)
+    top, bottom, left, right = heatmap.geometry.chunk_cells_range(chunk)
+    cells = heatmap.to_analyse[top:bottom, left:right]
+    probabilities = np.full(cells.shape, np.nan, np.float32)
+    if cells.any():
+        with open_wsi(slide_path) as wsi:
+            patches = read_patches(wsi, heatmap.geometry, engine.model, chunk, cells)
+        probabilities[cells] = engine.probabilities(patches)
+    heatmap.write_chunk(chunk, probabilities)
+
+
+def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
+    """Where the model's cells lie on the slide: on a level's own pixels if one is near enough."""
+    level = _level_near(wsi, mpp, model.spacing_um_px)
+    if level is None:
+        finest_um = max(mpp.x, mpp.y)
+        if finest_um > model.spacing_um_px * COARSEST:
+            raise ResolutionUnsuitable(
+                f"The slide's pixels are {finest_um:g} µm wide; the model needs"
+                f" {model.spacing_um_px:g} µm or finer.",
+                "Scan the slide at 10× or more, or correct its resolution.",
+            )
+        pixel_l0 = model.spacing_um_px / mpp.x, model.spacing_um_px / mpp.y
+        origin_l0 = (0.0, 0.0)
+    else:
+        pixel_l0, origin_l0 = wsi.level_downsamples[level], wsi.level_origins_l0_px[level]
+    step_x, step_y = (model.cell_size_px * size for size in pixel_l0)
+    return HeatmapGeometry(
+        columns=ceil((wsi.size_l0_px[0] - origin_l0[0]) / step_x),
+        rows=ceil((wsi.size_l0_px[1] - origin_l0[1]) / step_y),
+        origin_l0_x_px=origin_l0[0],
+        origin_l0_y_px=origin_l0[1],
+        step_l0_x_px=step_x,
+        step_l0_y_px=step_y,
+        chunk_cells=CHUNK_CELLS,
+        mpp_x=mpp.x,
+        mpp_y=mpp.y,
+        model_id=model.id,
+        model_version=model.version,
+        weights_sha256=model.weights_sha256,
+        threshold=model.threshold,
+        temperature=model.temperature,
+        calibrated=model.calibrated,
+        model_mpp=model.spacing_um_px,
+        min_tissue_share=model.min_tissue_share,
+        level=level,
+    )
+
+
+def read_patches(
+    wsi: Wsi,
+    geometry: HeatmapGeometry,
+    model: Model,
+    chunk: Chunk,
+    cells: NDArray[np.bool_],
+) -> Pixels:
+    """Patches (n, side, side, 3) of the chosen cells of a chunk, row by row, each on its cell.
+
+    The chunk is read once, with the margin by which patches reach beyond their cells; what lies
+    outside the slide is background.
+    """
+    cell_px, patch_px = model.cell_size_px, model.patch_size_px
+    margin_px = (patch_px - cell_px) / 2
+    pixel_x, pixel_y = geometry.step_l0_x_px / cell_px, geometry.step_l0_y_px / cell_px
+    top, _, left, _ = geometry.chunk_cells_range(chunk)
+    rows, columns = cells.shape
+    region = read_scaled(
+        wsi,
+        geometry.origin_l0_x_px + left * geometry.step_l0_x_px - margin_px * pixel_x,
+        geometry.origin_l0_y_px + top * geometry.step_l0_y_px - margin_px * pixel_y,
+        (pixel_x, pixel_y),
+        (columns - 1) * cell_px + patch_px,
+        (rows - 1) * cell_px + patch_px,
+    )
+    windows = sliding_window_view(region, (patch_px, patch_px), axis=(0, 1))
+    return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
+
+
+def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
+    """The level nearest to a resolution, if it is within the tolerance along both axes."""
+
+    def distance(level: int) -> float:
+        x, y = wsi.level_downsamples[level]
+        return max(abs(x * mpp.x / spacing_um_px - 1), abs(y * mpp.y / spacing_um_px - 1))
+
+    nearest = min(range(len(wsi.level_downsamples)), key=distance)
+    return nearest if distance(nearest) <= LEVEL_TOLERANCE else None
+
+
+def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry) -> None:
+    there = Heatmap.open(heatmap_path).geometry
+    if there == geometry:
+        return
+    mine, theirs = geometry.to_json(), there.to_json()
+    other = [name.replace("_", " ") for name in mine if mine[name] != theirs[name]]
+    raise HeatmapInvalid(
+        f"There is another heat map already; it differs in {', '.join(other)}.",
+        "Choose another folder, or delete that heat map first.",
+    )
