@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from model.prediction.models import CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE, sha256_of
 from model.prediction.network import EfficientNetLite0
@@ -17,13 +18,13 @@ MIN_TISSUE_SHARE = 0.05
 
 
 def export(net: EfficientNetLite0, config: TrainingConfig, summary: str, out: Path) -> None:
-    """Write weights (float32), config.json and sentinode.json to the folder `out`.
+    """Write weights, config.json and sentinode.json to the folder `out`.
 
     The threshold is 0.5 until `set_threshold`; `summary` says what the net was trained on.
     """
-    # Contiguous, so that the file does not depend on the layout in memory.
-    weights = {name: value.contiguous() for name, value in net.state_dict().items()}
-    save_file(weights, out / WEIGHTS_FILE)
+    save_file(
+        {name: _stored(value) for name, value in net.state_dict().items()}, out / WEIGHTS_FILE
+    )
     side = {
         "id": config.id,
         "version": config.version,
@@ -61,6 +62,14 @@ def wsinfer_config() -> dict[str, object]:
             {"name": "Normalize", "arguments": {"mean": [MEAN] * 3, "std": [STD] * 3}},
         ],
     }
+
+
+def _stored(value: Tensor) -> Tensor:
+    """Kernels in half the size, norms in full (variances may leave float16's range).
+
+    Contiguous, so that the file does not depend on the layout in memory.
+    """
+    return (value.half() if value.ndim > 1 else value).contiguous()
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
