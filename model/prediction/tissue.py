@@ -8,6 +8,7 @@ Pen marks and black padding are told by hue and darkness. Everything is measured
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ PIXEL_UM = 8.0
 BAND_ROWS = 256
 # Saturation, 0–1. Below the floor lies glass and its noise; above the ceiling everything is tissue,
 # even where dense tissue draws Otsu's threshold up past fat and pale stroma.
-SATURATION_FLOOR, SATURATION_CEILING = 0.05, 0.12
+SATURATION_FLOOR, SATURATION_CEILING = 0.05, 0.08
 TISSUE_ABOVE_GLASS = 0.03
 GLASS_MIN_VALUE, GLASS_MAX_SATURATION, GLASS_MIN_SHARE = 0.85, 0.12, 0.01
 SPECK_UM2 = 2_000.0  # dust: smaller than a cluster of a dozen cells
@@ -54,16 +55,25 @@ class TissueMask:
 
     def share(self, geometry: HeatmapGeometry) -> NDArray[np.float32]:
         """Share of tissue, 0–1, in each cell (rows, columns)."""
-        step_x, step_y = self.step_l0
-        left, top = geometry.origin_l0_x_px / step_x, geometry.origin_l0_y_px / step_y
-        right = left + geometry.columns * geometry.step_l0_x_px / step_x
-        bottom = top + geometry.rows * geometry.step_l0_y_px / step_y
-        height, width = self.mask.shape
-        beyond = ((0, max(0, ceil(bottom) - height)), (0, max(0, ceil(right) - width)))
-        image = Image.fromarray(np.pad(self.mask, beyond).astype(np.float32))
-        size = (geometry.columns, geometry.rows)
-        share = image.resize(size, Image.Resampling.BOX, (left, top, right, bottom))
-        return np.clip(np.asarray(share, np.float32), 0, 1)
+        g, (step_x, step_y) = geometry, self.step_l0
+        rows = (g.origin_l0_y_px + np.arange(g.rows + 1) * g.step_l0_y_px) / step_y
+        columns = (g.origin_l0_x_px + np.arange(g.columns + 1) * g.step_l0_x_px) / step_x
+        down = _sums_between(self.mask.astype(np.float32), rows)
+        area = _sums_between(down.T, columns).T
+        return area * np.float32(step_x * step_y / (g.step_l0_x_px * g.step_l0_y_px))
+
+
+def _sums_between(
+    values: NDArray[np.float32], edges: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Sums of rows between neighbouring edges, which may cut rows or lie outside the array."""
+    # Whole numbers up to the height: exact in float32.
+    sums = np.pad(np.cumsum(values, axis=0, dtype=np.float32), ((1, 1), (0, 0)), mode="edge")
+    sums[0] = 0
+    inside = np.clip(edges, 0, len(values))
+    whole = inside.astype(int)
+    part = (inside - whole).astype(np.float32)[:, None]
+    return np.diff(sums[whole] * (1 - part) + sums[whole + 1] * part, axis=0)
 
 
 def tissue_mask(wsi: Wsi, mpp: Mpp) -> TissueMask:
