@@ -16,7 +16,6 @@ from model.extraction.phantom_layout import make_layout
 from model.extraction.phantom_outlines import Lesion, OutlineSource, read_outlines
 from model.extraction.phantom_render import BAND_PX, Renderer
 from model.extraction.phantom_stain import STAINS
-from model.extraction.phantom_texture import SWATCH_PX
 from model.extraction.pyramid import (
     Pixels,
     TiffTags,
@@ -100,6 +99,8 @@ def make_phantoms(
 
     Raises OutlinesError for an unusable outlines file, OSError when the folder cannot be written.
     """
+    if outlines:
+        read_outlines(outlines)  # fails before anything is begun
     for name in ("slides", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     orders = [PhantomOrder(folder, k, seed, size_px, outlines) for k in range(1, count + 1)]
@@ -174,7 +175,7 @@ def _tissue_runs(renderer: Renderer, y_px: int, width_px: int) -> Iterator[tuple
     start = None
     for x in range(0, width_px + BAND_PX, BAND_PX):
         tissue = x < width_px and renderer.has_tissue(x, y_px, BAND_PX)
-        if start is not None and (not tissue or x % SWATCH_PX == 0):
+        if start is not None and (not tissue or x % renderer.swatch_px == 0):
             yield start, x - start
             start = None
         if tissue and start is None:

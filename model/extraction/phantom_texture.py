@@ -14,7 +14,6 @@ from model.extraction.phantom_noise import FloatField, resize_field, smoothstep,
 from model.extraction.phantom_stain import UNIT_AMOUNT
 
 Amounts: TypeAlias = NDArray[np.uint8]
-SWATCH_PX = 2048
 
 
 class Tissue(IntEnum):
@@ -104,9 +103,10 @@ def _grain(rng: np.random.Generator, side: int, um: float, octaves: int = 3) -> 
     return torus_noise(rng, side, (period, period), octaves)
 
 
-def _lymphoid(rng: np.random.Generator, spacing_um: float, plasm: float, gaps: float) -> Swatch:
+def _lymphoid(
+    rng: np.random.Generator, side: int, spacing_um: float, plasm: float, gaps: float
+) -> Swatch:
     """Packed small cells: scant plasm, a fine net between them, bright clefts here and there."""
-    side = SWATCH_PX
     cells = _cells(rng, side, spacing_um)
     eosin = plasm + 0.10 * _grain(rng, side, 9.0) + 0.17 * _grain(rng, side, 3.2, 2)
     cleft = smoothstep(_grain(rng, side, 12.0, 2), 1.0 - gaps, 2.2 - gaps)
@@ -115,9 +115,8 @@ def _lymphoid(rng: np.random.Generator, spacing_um: float, plasm: float, gaps: f
     return Swatch(_bytes(haematoxylin * eosin / plasm), _bytes(eosin), cells.points)
 
 
-def _germinal(rng: np.random.Generator) -> Swatch:
+def _germinal(rng: np.random.Generator, side: int) -> Swatch:
     """Germinal centre: more plasm, larger cells, pale macrophages strewn in."""
-    side = SWATCH_PX
     cells = _cells(rng, side, 9.0)
     eosin = 0.44 + 0.08 * _grain(rng, side, 8.0) + 0.15 * _grain(rng, side, 3.2, 2)
     big = _cells(rng, side, 58.0, rounds=2)
@@ -129,9 +128,8 @@ def _germinal(rng: np.random.Generator) -> Swatch:
     return Swatch(_bytes(haematoxylin), _bytes(eosin), cells.points[keep])
 
 
-def _sinus(rng: np.random.Generator) -> Swatch:
+def _sinus(rng: np.random.Generator, side: int) -> Swatch:
     """Sinus: mostly empty, a loose net of reticulum and plasm."""
-    side = SWATCH_PX
     cells = _cells(rng, side, 10.5)
     strands = np.exp(-cells.border / 5.0) * (0.5 + 0.5 * smoothstep(_grain(rng, side, 14), -1, 1))
     eosin = 0.10 + 0.30 * strands + 0.12 * _grain(rng, side, 10.0) * strands
@@ -140,9 +138,10 @@ def _sinus(rng: np.random.Generator) -> Swatch:
     return Swatch(_bytes(0.04 + 0.04 * body), _bytes(np.maximum(eosin, 0.03)), cells.points)
 
 
-def _fibres(rng: np.random.Generator, spacing_um: float, density: float, gaps: float) -> Swatch:
+def _fibres(
+    rng: np.random.Generator, side: int, spacing_um: float, density: float, gaps: float
+) -> Swatch:
     """Collagen: bundles along the columns' direction, rows run across them."""
-    side = SWATCH_PX
     eosin = density + 0.16 * torus_noise(rng, side, (30.0, 1000.0), 2)
     eosin += 0.10 * torus_noise(rng, side, (10.0, 300.0), 2) + 0.08 * _grain(rng, side, 2.8, 2)
     split = torus_noise(rng, side, (22.0, 520.0), 2)
@@ -152,9 +151,9 @@ def _fibres(rng: np.random.Generator, spacing_um: float, density: float, gaps: f
     return Swatch(_bytes(haematoxylin), _bytes(np.maximum(eosin, 0.02)), points)
 
 
-def _fat(rng: np.random.Generator) -> Swatch:
+def _fat(rng: np.random.Generator, side: int) -> Swatch:
     """Fat: large empty cells in thin pink walls, a flat nucleus at a corner now and then."""
-    side = 2 * SWATCH_PX
+    side *= 2
     cells = _cells(rng, side, 74.0, rounds=5, bend_px=30.0)
     thick = 6.0 + 2.0 * _grain(rng, side, 90.0, 1)
     wall = 1.0 - smoothstep(cells.border / np.maximum(thick, 4.5), 0.45, 1.5)
@@ -180,9 +179,8 @@ def _along(field: FloatField, points: NDArray[np.float32]) -> NDArray[np.float32
     return np.asarray(0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2, dtype=np.float32)
 
 
-def _blood(rng: np.random.Generator) -> Swatch:
+def _blood(rng: np.random.Generator, side: int) -> Swatch:
     """Red cells: dense eosin discs on plasma."""
-    side = SWATCH_PX
     cells = _cells(rng, side, 6.2)
     disc = 1.0 - smoothstep(cells.centre, 9.5, 14.0)
     dimple = 0.25 * np.exp(-((cells.centre / 6.0) ** 2))
@@ -192,9 +190,8 @@ def _blood(rng: np.random.Generator) -> Swatch:
     return Swatch(_bytes(np.zeros_like(eosin)), _bytes(eosin), cells.points)
 
 
-def _tumour(rng: np.random.Generator) -> Swatch:
+def _tumour(rng: np.random.Generator, side: int) -> Swatch:
     """Sheets of large cells: ample plasm that differs from cell to cell, borders just seen."""
-    side = SWATCH_PX
     cells = _cells(rng, side, 15.0, rounds=6)
     count = len(cells.points)
     own = cells.own(rng.normal(1.0, 0.22, count))
@@ -211,25 +208,25 @@ def _tumour(rng: np.random.Generator) -> Swatch:
     return Swatch(_bytes(haematoxylin), _bytes(eosin), cells.points)
 
 
-MAKERS: dict[Tissue, Callable[[np.random.Generator], Swatch]] = {
+MAKERS: dict[Tissue, Callable[[np.random.Generator, int], Swatch]] = {
     Tissue.FAT: _fat,
-    Tissue.STROMA: lambda rng: _fibres(rng, 21.0, 0.62, 0.25),
-    Tissue.CORTEX: lambda rng: _lymphoid(rng, 7.3, 0.40, 0.2),
-    Tissue.MANTLE: lambda rng: _lymphoid(rng, 6.6, 0.42, 0.0),
+    Tissue.STROMA: lambda rng, side: _fibres(rng, side, 21.0, 0.62, 0.25),
+    Tissue.CORTEX: lambda rng, side: _lymphoid(rng, side, 7.3, 0.40, 0.2),
+    Tissue.MANTLE: lambda rng, side: _lymphoid(rng, side, 6.6, 0.42, 0.0),
     Tissue.GERMINAL: _germinal,
-    Tissue.CORD: lambda rng: _lymphoid(rng, 8.2, 0.48, 0.3),
+    Tissue.CORD: lambda rng, side: _lymphoid(rng, side, 8.2, 0.48, 0.3),
     Tissue.SINUS: _sinus,
     Tissue.BLOOD: _blood,
     Tissue.TUMOUR: _tumour,
-    Tissue.TUMOUR_STROMA: lambda rng: _fibres(rng, 14.0, 0.52, 0.1),
+    Tissue.TUMOUR_STROMA: lambda rng, side: _fibres(rng, side, 14.0, 0.52, 0.1),
 }
 FIBROUS = (Tissue.STROMA, Tissue.TUMOUR_STROMA)
 
 
-def draw_swatches(seed: tuple[int, ...], needed: set[int]) -> dict[Tissue, Swatch]:
+def draw_swatches(seed: tuple[int, ...], needed: set[int], side_px: int) -> dict[Tissue, Swatch]:
     """The swatches of one slide; the same seed draws the same, whatever else is needed."""
     return {
-        tissue: maker(np.random.default_rng((*seed, 100 + tissue)))
+        tissue: maker(np.random.default_rng((*seed, 100 + tissue)), side_px)
         for tissue, maker in MAKERS.items()
         if tissue in needed
     }

@@ -202,7 +202,8 @@ def _remembering(encode: Callable[[Pixels], bytes]) -> Callable[[Pixels], bytes]
 
     def encoded(tile: Pixels) -> bytes:
         first = tile[0, 0]
-        if not (tile == first).all():
+        # Most other tiles show it in their first row.
+        if not ((tile[0] == first).all() and (tile == first).all()):
             return encode(tile)
         key = first.tobytes()
         if key not in known:
