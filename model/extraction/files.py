@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +27,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             " are kept.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing to remove, or no folder to remove it from
+            partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
