@@ -12,9 +12,10 @@ def own_name() -> str:
 
 def is_gone(name: str) -> bool:
     """Whether the worker certainly ended. Of other machines nothing is known: False."""
-    host, pid, _ = name.rsplit("/", 2)
-    if host != socket.gethostname():
+    here = f"{socket.gethostname()}/"
+    if not name.startswith(here):
         return False
+    pid, _ = name.removeprefix(here).split("/")
     try:
         return _name(psutil.Process(int(pid))) != name
     except psutil.NoSuchProcess:

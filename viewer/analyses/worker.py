@@ -51,11 +51,17 @@ def run_worker(settings: Settings, stop: Event) -> None:
 class Worker:
     """One worker process, under a name of its own."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session], stop: Event) -> None:
-        self.name = own_name()
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: sessionmaker[Session],
+        stop: Event,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or own_name()
         self._settings = settings
         self._sessions = sessions
-        self._stop = stop
+        self.stop = stop
         self._beat_at = 0.0
 
     def run(self) -> None:
@@ -66,19 +72,19 @@ class Worker:
         try:
             with open_pool(self._settings, self._model_to_warm_up()) as pool:
                 log.info("Worker is ready: %s chunks at once", pool.slots())
-                while not self._stop.is_set():
+                while not self.stop.is_set():
                     self._beat()
                     if not scanner.is_alive():
                         msg = "the scanner ended"
                         raise RuntimeError(msg)
-                    if not self._work(pool):
-                        self._stop.wait(IDLE_S)
+                    if not self.work_once(pool):
+                        self.stop.wait(IDLE_S)
         finally:
-            self._stop.set()
+            self.stop.set()
             scanner.join(SCANNER_END_S)
             self._sign_off()
 
-    def _work(self, pool: Pool) -> bool:
+    def work_once(self, pool: Pool) -> bool:
         """Carry out one analysis; False when there is none."""
         with self._sessions() as session:
             if not records.anything_to_do(session):
@@ -89,7 +95,7 @@ class Worker:
         if claim is None:
             return False
         log.info("Analysis %s starts", claim.analysis_id)
-        lease = Lease(self._sessions, claim, self._settings.lease_s, self._stop)
+        lease = Lease(self._sessions, claim, self._settings.lease_s, self.stop)
         Runner(self._sessions, self._settings, pool, lease, self._beat).run()
         with self._sessions() as session:
             state = records.get_analysis(session, claim.analysis_id).state
@@ -105,12 +111,12 @@ class Worker:
             log.warning("Took back %s analyses from workers that ended or fell silent", taken_back)
 
     def _scan(self) -> None:
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             try:
                 scan_once(self._sessions, self._settings)
             except (SQLAlchemyError, OSError):
                 log.exception("The slide folders could not be looked through; trying again")
-            self._stop.wait(self._settings.scan_interval_s)
+            self.stop.wait(self._settings.scan_interval_s)
 
     def _beat(self) -> None:
         """Tell that this worker lives."""
