@@ -124,9 +124,14 @@ def command(study_folder: Path, out: Path, **options: Unpack[Options]) -> None:
 
 def _settings(options: Options) -> "ExtractSettings":
     from model.extraction.extract import ExtractSettings
+    from model.extraction.mask_values import MaskValues
     from model.extraction.patches import PatchSettings
     from model.extraction.slide_tissue import TissueSettings
+    from model.extraction.splits import check_fractions
 
+    # What is wrong here is said now, not after hours of work.
+    check_fractions(options["fractions"])
+    MaskValues(options["mask_values"])
     if options["mpp"] is not None and options["level"] is not None:
         raise click.UsageError("Give --mpp or --level, not both.")
     mpp = None if options["level"] is not None else options["mpp"] or 0.97

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model.extraction.errors import ManifestInvalid
 from model.extraction.manifest import Manifest
 from model.extraction.packs import Pack, pack_path, write_pack
+from model.prediction.errors import SlideUnreadable
 from model.prediction.wsi import Wsi, open_wsi, read_scaled
 
 Pixels = NDArray[np.uint8]
@@ -46,7 +47,7 @@ class PatchReader:
             )
         self._paths = dict(slides)
         self._packs = packs
-        self._places = np.stack([manifest.column(name) for name in PLACE], axis=1)
+        self.places = np.stack([manifest.column(name) for name in PLACE], axis=1)
         self._sizes_px = manifest.column("size_px")
         self._open: OrderedDict[str, Wsi] = OrderedDict()
         self._packed: dict[str, Pack | None] = {}
@@ -68,7 +69,7 @@ class PatchReader:
         for slide, name in enumerate(self._names):
             rows = np.flatnonzero(self._slide_of == slide)
             size_px, path = self._one_size(rows), pack_path(folder, name)
-            if path.is_file() and (Pack(path).find(self._places[rows], size_px) >= 0).all():
+            if path.is_file() and (Pack(path).find(self.places[rows], size_px) >= 0).all():
                 advance(len(rows))
                 continue
             # Block after block, so that no part of the slide is read twice.
@@ -81,7 +82,7 @@ class PatchReader:
     ) -> Iterator[tuple[NDArray[np.float64], Pixels]]:
         for start in range(0, len(rows), READ_AT_ONCE):
             some = rows[start : start + READ_AT_ONCE]
-            yield self._places[some], self.read(some)
+            yield self.places[some], self.read(some)
             advance(len(some))
 
     def close(self) -> None:
@@ -106,7 +107,7 @@ class PatchReader:
         """Fill patches[places] with `rows` of one slide."""
         pack = self._pack(name)
         if pack is not None:
-            found = pack.find(self._places[rows], patches.shape[1])
+            found = pack.find(self.places[rows], patches.shape[1])
             held = found >= 0
             patches[places[held]] = pack.pixels(found[held])
             rows, places = rows[~held], places[~held]
@@ -123,7 +124,7 @@ class PatchReader:
         """Rows (as places in `rows`) that lie together, in reading order."""
         if not len(rows):
             return
-        x, y, step_x, step_y = self._places[rows].T
+        x, y, step_x, step_y = self.places[rows].T
         across, down = step_x * max(BLOCK_PX, size_px), step_y * max(BLOCK_PX, size_px)
         keys = np.stack([step_x, step_y, np.floor(y / down), np.floor(x / across)], axis=1)
         order = np.lexsort(keys.T[::-1])
@@ -132,8 +133,8 @@ class PatchReader:
 
     def _read_block(self, name: str, rows: Rows, places: Rows, patches: Pixels) -> None:
         size_px = patches.shape[1]
-        step = float(self._places[rows[0], 2]), float(self._places[rows[0], 3])
-        corners_px = self._places[rows, :2] / step
+        step = float(self.places[rows[0], 2]), float(self.places[rows[0], 3])
+        corners_px = self.places[rows, :2] / step
         first = corners_px.min(axis=0)
         offsets = np.rint(corners_px - first).astype(np.intp)
         # Only patches on one grid of pixels can be cut from one picture; only a well-filled block
@@ -146,7 +147,7 @@ class PatchReader:
                 patches[place] = block[y : y + size_px, x : x + size_px]
             return
         for row, place in zip(rows, places, strict=True):
-            corner_l0_px = self._places[row, :2]
+            corner_l0_px = self.places[row, :2]
             patches[place] = self._pixels(name, corner_l0_px, step, size_px, size_px)
 
     def _pixels(
@@ -166,5 +167,8 @@ class PatchReader:
             return self._open[name]
         while len(self._open) >= OPEN_SLIDES:
             self._open.popitem(last=False)[1].close()
-        self._open[name] = open_wsi(self._paths[name])
+        try:
+            self._open[name] = open_wsi(self._paths[name])
+        except SlideUnreadable as error:
+            raise SlideUnreadable(f"Slide '{name}': {error.reason}", error.hint) from error
         return self._open[name]

@@ -44,11 +44,7 @@ def make_split(
 
     `patients` holds the patient of each slide. Raises SplitInvalid if there are too few patients.
     """
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise SplitInvalid(
-            f"The fractions {tuple(fractions)} are not three shares that sum to 1.",
-            "For example 0.7 0.15 0.15.",
-        )
+    check_fractions(fractions)
     ill = {patients[slide] for slide in positive}
     random = np.random.default_rng(seed)
     part_of: dict[str, Part] = {}
@@ -68,6 +64,15 @@ def make_split(
                 "Add slides, or give a split of your own with --split.",
             )
     return split
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raise SplitInvalid unless these are the shares of train, validation and test."""
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise SplitInvalid(
+            f"The fractions {tuple(fractions)} are not three shares that sum to 1.",
+            "For example 0.7 0.15 0.15.",
+        )
 
 
 def _shared_out(count: int, fractions: Sequence[float]) -> list[Part]:
