@@ -12,6 +12,7 @@ COMMANDS = {
     "patches": "model.cli_patches",
     "phantom": "model.cli_phantom",
     "predict": "model.cli_predict",
+    "report": "model.cli_report",
     "tissue": "model.cli_tissue",
     "train": "model.cli_train",
 }

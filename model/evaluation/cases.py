@@ -65,6 +65,11 @@ class ModelStamp:
     threshold: float
     calibrated: bool
 
+    def in_words(self) -> str:
+        """For messages."""
+        weights = self.weights_sha256[:8]
+        return f"{self.id} {self.version} (weights {weights}, threshold {self.threshold:g})"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -132,9 +137,8 @@ def one_model(cases: Sequence[Case]) -> ModelStamp:
     if len(stamps) > 1:
         (first, slide), (second, other), *_ = stamps.items()
         raise EvaluationInvalid(
-            f"The heat maps come from different models or thresholds: {slide} from {first.id}"
-            f" {first.version} ({first.weights_sha256[:8]}), {other} from {second.id}"
-            f" {second.version} ({second.weights_sha256[:8]}).",
+            f"The heat maps come from different models: {slide} from {first.in_words()},"
+            f" {other} from {second.in_words()}.",
             "Run predict on all slides with one model.",
         )
     return next(iter(stamps))

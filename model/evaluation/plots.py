@@ -70,7 +70,7 @@ def score_plot(scores: Sequence[SlideScore], threshold: float) -> Markup:
         row = sorted((each for each in scores if each.tumour is tumour), key=lambda s: s.score)
         for index, each in enumerate(row):
             # Up and down in turn, so that equal scores can be told apart.
-            y = height + 0.12 * (index % 5 - 2)
+            y = height + 0.12 * (0, 1, -1, 2, -2)[index % 5]
             chart.dot(
                 (each.score, y),
                 "tumour" if tumour else "normal",
