@@ -19,9 +19,9 @@ MIXES: dict[Tissue, dict[str, float]] = {
     Tissue.STROMA: {"spindle": 0.62, "lymphocyte": 0.10},
     Tissue.CORTEX: {"lymphocyte": 0.90, "centrocyte": 0.06, "spindle": 0.02},
     Tissue.MANTLE: {"lymphocyte": 0.97},
-    Tissue.GERMINAL: {"centrocyte": 0.76, "lymphocyte": 0.16, "apoptotic": 0.02, "mitosis": 0.01},
+    Tissue.GERMINAL: {"centrocyte": 0.68, "lymphocyte": 0.24, "apoptotic": 0.02, "mitosis": 0.01},
     Tissue.CORD: {"lymphocyte": 0.52, "plasma": 0.32, "histiocyte": 0.08, "spindle": 0.03},
-    Tissue.SINUS: {"histiocyte": 0.30, "lymphocyte": 0.30},
+    Tissue.SINUS: {"histiocyte": 0.20, "lymphocyte": 0.42},
     Tissue.BLOOD: {"lymphocyte": 0.01},
     Tissue.TUMOUR: {
         "tumour": 0.88, "dark_tumour": 0.06, "mitosis": 0.012, "apoptotic": 0.015,

@@ -117,8 +117,8 @@ def _lymphoid(
 
 def _germinal(rng: np.random.Generator, side: int) -> Swatch:
     """Germinal centre: more plasm, larger cells, pale macrophages strewn in."""
-    cells = _cells(rng, side, 9.0)
-    eosin = 0.44 + 0.08 * _grain(rng, side, 8.0) + 0.15 * _grain(rng, side, 3.2, 2)
+    cells = _cells(rng, side, 7.9)
+    eosin = 0.41 + 0.08 * _grain(rng, side, 8.0) + 0.15 * _grain(rng, side, 3.2, 2)
     big = _cells(rng, side, 58.0, rounds=2)
     size = big.own(rng.uniform(-20.0, 34.0, len(big.points)))
     pale = 1.0 - smoothstep(big.centre + 5.0 * _grain(rng, side, 8.0, 2) - size, 4.0, 18.0)
@@ -132,10 +132,10 @@ def _sinus(rng: np.random.Generator, side: int) -> Swatch:
     """Sinus: mostly empty, a loose net of reticulum and plasm."""
     cells = _cells(rng, side, 10.5)
     strands = np.exp(-cells.border / 5.0) * (0.5 + 0.5 * smoothstep(_grain(rng, side, 14), -1, 1))
-    eosin = 0.10 + 0.30 * strands + 0.12 * _grain(rng, side, 10.0) * strands
+    eosin = 0.05 + 0.26 * strands + 0.12 * _grain(rng, side, 10.0) * strands
     body = 1.0 - smoothstep(cells.centre, 10.0, 22.0)
-    eosin += 0.16 * body * smoothstep(_grain(rng, side, 20.0, 1), -0.2, 0.8)
-    return Swatch(_bytes(0.04 + 0.04 * body), _bytes(np.maximum(eosin, 0.03)), cells.points)
+    eosin += 0.13 * body * smoothstep(_grain(rng, side, 20.0, 1), -0.2, 0.8)
+    return Swatch(_bytes(0.02 + 0.03 * body), _bytes(np.maximum(eosin, 0.02)), cells.points)
 
 
 def _fibres(
