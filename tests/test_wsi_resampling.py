@@ -1,10 +1,14 @@
 """read_scaled puts every pixel where it belongs, whatever the pyramid looks like."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.prediction.openslide_reader import OpenSlideWsi
 from model.prediction.slide import Pixels
 from model.prediction.wsi import Wsi, open_wsi, read_scaled
 from tests import slides
@@ -27,24 +31,46 @@ layouts = pytest.mark.parametrize("layout", list(LAYOUTS))
 steps = pytest.mark.parametrize("step", STEPS)
 
 
-def slide_of(layout: str, folder: Path, draw: slides.Draw) -> Wsi:
-    make, arguments = LAYOUTS[layout]
-    # Leica's format has no levels of odd sizes: their scale would not be the picture's.
-    size_px = (1504, 1104) if layout == "bounds offset" else SIZE_PX
-    return open_wsi(make(folder / "s.tif", size_px, draw=draw, **arguments))
+@pytest.fixture(scope="module")
+def square_slides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Wsi]]:
+    yield from _slides(tmp_path_factory, slides.square_on_glass(slides.KNOWN_SQUARE))
+
+
+@pytest.fixture(scope="module")
+def ramp_slides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Wsi]]:
+    yield from _slides(tmp_path_factory, slides.ramp(SIZE_PX))
+
+
+@pytest.fixture(scope="module")
+def dark_slides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Wsi]]:
+    everywhere = slides.Square(-9, -9, 9999, 9999)
+    yield from _slides(tmp_path_factory, slides.square_on_glass(everywhere))
+
+
+def _slides(factory: pytest.TempPathFactory, draw: slides.Draw) -> Iterator[dict[str, Wsi]]:
+    """One open slide of each layout."""
+    folder = factory.mktemp("slides")
+    with ExitStack() as stack:
+        opened = {}
+        for index, (layout, (make, arguments)) in enumerate(LAYOUTS.items()):
+            # Leica's format has no levels of odd sizes: their scale would not be the picture's.
+            size_px = (1504, 1104) if layout == "bounds offset" else SIZE_PX
+            path = make(folder / f"{index}.tif", size_px, draw=draw, **arguments)
+            opened[layout] = stack.enter_context(open_wsi(path))
+        yield opened
 
 
 @layouts
 @steps
 def test_edges_of_a_square_lie_where_they_are(
-    tmp_path: Path, layout: str, step: tuple[float, float]
+    square_slides: dict[str, Wsi], layout: str, step: tuple[float, float]
 ) -> None:
     """The mean of the darkness along an axis gives an edge to a small part of a pixel."""
     square = slides.KNOWN_SQUARE
     origin = (431.7, 240.2)
     width, height = (int(600 / step[0]), int(580 / step[1]))
-    with slide_of(layout, tmp_path, slides.square_on_glass(square)) as wsi:
-        pixels = read_scaled(wsi, *origin, step, width, height)
+    wsi = square_slides[layout]
+    pixels = read_scaled(wsi, *origin, step, width, height)
     left, right, top, bottom = _edges(pixels)
     # OpenSlide addresses levels of odd sizes by whole pixels of level 0.
     addressing_l0 = 0.5 if layout in ADDRESSED_ROUGHLY else 0.0
@@ -70,13 +96,13 @@ def _edges(pixels: Pixels) -> tuple[float, float, float, float]:
 @layouts
 @steps
 def test_ramp_has_the_right_value_everywhere(
-    tmp_path: Path, layout: str, step: tuple[float, float]
+    ramp_slides: dict[str, Wsi], layout: str, step: tuple[float, float]
 ) -> None:
-    with slide_of(layout, tmp_path, slides.ramp(SIZE_PX)) as wsi:
-        pixels = read_scaled(wsi, 100.3, 57.9, step, int(1200 / step[0]), int(900 / step[1]))
-        x = 100.3 + (np.arange(pixels.shape[1])[None, :] + 0.5) * step[0]
-        y = 57.9 + (np.arange(pixels.shape[0])[:, None] + 0.5) * step[1]
-        error = pixels - slides.ramp(SIZE_PX)(x, y)
+    wsi = ramp_slides[layout]
+    pixels = read_scaled(wsi, 100.3, 57.9, step, int(1200 / step[0]), int(900 / step[1]))
+    x = 100.3 + (np.arange(pixels.shape[1])[None, :] + 0.5) * step[0]
+    y = 57.9 + (np.arange(pixels.shape[0])[:, None] + 0.5) * step[1]
+    error = pixels - slides.ramp(SIZE_PX)(x, y)
     assert abs(error).max() <= 2
     assert abs(error.mean(axis=(0, 1))).max() < 0.3
 
@@ -84,85 +110,102 @@ def test_ramp_has_the_right_value_everywhere(
 @layouts
 @steps
 def test_neighbours_join_without_a_seam(
-    tmp_path: Path, layout: str, step: tuple[float, float]
+    square_slides: dict[str, Wsi], layout: str, step: tuple[float, float]
 ) -> None:
-    with slide_of(layout, tmp_path, slides.square_on_glass(slides.KNOWN_SQUARE)) as wsi:
-        width, height = int(900 / step[0]) // 2 * 2, int(800 / step[1])
-        whole = read_scaled(wsi, 200.4, 100.7, step, width, height)
-        half = width // 2
-        left = read_scaled(wsi, 200.4, 100.7, step, half, height)
-        right = read_scaled(wsi, 200.4 + half * step[0], 100.7, step, half, height)
-        upper = read_scaled(wsi, 200.4, 100.7, step, width, 61)
+    wsi = square_slides[layout]
+    width, height = int(900 / step[0]) // 2 * 2, int(800 / step[1])
+    whole = read_scaled(wsi, 200.4, 100.7, step, width, height)
+    half = width // 2
+    left = read_scaled(wsi, 200.4, 100.7, step, half, height)
+    right = read_scaled(wsi, 200.4 + half * step[0], 100.7, step, half, height)
+    upper = read_scaled(wsi, 200.4, 100.7, step, width, 61)
     joined = np.concatenate([left, right], axis=1).astype(int)
     assert abs(joined - whole).max() <= 2
     assert abs(upper.astype(int) - whole[:61]).max() <= 2
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_step_of_a_level_gives_its_very_pixels(tmp_path: Path, level: int) -> None:
+def test_step_of_a_level_gives_its_very_pixels(ramp_slides: dict[str, Wsi], level: int) -> None:
     pixels = slides.draw_pixels(slides.ramp(SIZE_PX), SIZE_PX)
-    with slide_of("factors 2 and 4", tmp_path, slides.ramp(SIZE_PX)) as wsi:
-        step = 2**level
-        read = read_scaled(wsi, 64.0, 32.0, (step, step), 100, 90)
+    wsi = ramp_slides["factors 2 and 4"]
+    step = 2**level
+    read = read_scaled(wsi, 64.0, 32.0, (step, step), 100, 90)
     expected = slides.shrink(pixels, step)[32 // step :, 64 // step :][:90, :100]
     assert np.array_equal(read, expected)
 
 
 @layouts
-def test_background_begins_where_the_slide_ends(tmp_path: Path, layout: str) -> None:
+def test_background_begins_where_the_slide_ends(dark_slides: dict[str, Wsi], layout: str) -> None:
     """Neither a white rim inside the slide nor its colours outside."""
-    draw = slides.square_on_glass(slides.Square(-9, -9, 9999, 9999))
-    with slide_of(layout, tmp_path, draw) as wsi:
-        width, height = wsi.size_l0_px
-        for step in (1.0, 4.0, 9.0):
-            x, y = width - 20 * step, height - 10 * step
-            pixels = read_scaled(wsi, x, y, (step, step), 40, 30)
-            assert (pixels[10:] == wsi.background_rgb).all()
-            assert (pixels[:, 20:] == wsi.background_rgb).all()
-            assert abs(pixels[:10, :20].astype(int) - slides.DARK).max() <= 2
-            corner = read_scaled(wsi, -5 * step, -5 * step, (step, step), 10, 10)
-            assert abs(corner[5:, 5:].astype(int) - slides.DARK).max() <= 2
-            assert (corner[:5] == wsi.background_rgb).all()
-            assert (corner[:, :5] == wsi.background_rgb).all()
-            beyond = read_scaled(wsi, width, 0, (step, step), 5, 5)
-            assert (beyond == wsi.background_rgb).all()
+    wsi = dark_slides[layout]
+    width, height = wsi.size_l0_px
+    for step in (1.0, 4.0, 9.0):
+        x, y = width - 20 * step, height - 10 * step
+        pixels = read_scaled(wsi, x, y, (step, step), 40, 30)
+        assert (pixels[10:] == wsi.background_rgb).all()
+        assert (pixels[:, 20:] == wsi.background_rgb).all()
+        assert abs(pixels[:10, :20].astype(int) - slides.DARK).max() <= 2
+        corner = read_scaled(wsi, -5 * step, -5 * step, (step, step), 10, 10)
+        assert abs(corner[5:, 5:].astype(int) - slides.DARK).max() <= 2
+        assert (corner[:5] == wsi.background_rgb).all()
+        assert (corner[:, :5] == wsi.background_rgb).all()
+        beyond = read_scaled(wsi, width, 0, (step, step), 5, 5)
+        assert (beyond == wsi.background_rgb).all()
 
 
-def test_a_partly_covered_last_pixel_has_the_slides_colour(tmp_path: Path) -> None:
-    draw = slides.square_on_glass(slides.Square(-9, -9, 9999, 9999))
-    with slide_of("factors 2 and 4", tmp_path, draw) as wsi:
-        last = read_scaled(wsi, 1500.0, 1100.0, (4.0, 4.0), 1, 1)
+def test_a_partly_covered_last_pixel_has_the_slides_colour(dark_slides: dict[str, Wsi]) -> None:
+    wsi = dark_slides["factors 2 and 4"]
+    last = read_scaled(wsi, 1500.0, 1100.0, (4.0, 4.0), 1, 1)
     assert abs(last.astype(int) - slides.DARK).max() <= 2
 
 
-def test_large_regions_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with slide_of("single level", tmp_path, slides.square_on_glass(slides.KNOWN_SQUARE)) as wsi:
-        whole = read_scaled(wsi, -8.5, -3.25, (16.5, 16.5), 100, 80)
-        reads: list[int] = []
-        read_level = wsi.read_level
+def test_large_regions_are_read_in_parts(
+    square_slides: dict[str, Wsi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wsi = square_slides["single level"]
+    whole = read_scaled(wsi, -8.5, -3.25, (16.5, 16.5), 100, 80)
+    reads: list[int] = []
+    read_level = wsi.read_level
 
-        def counting(level: int, x: int, y: int, width: int, height: int) -> Pixels:
-            reads.append(width * height)
-            return read_level(level, x, y, width, height)
+    def counting(level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        reads.append(width * height)
+        return read_level(level, x, y, width, height)
 
-        monkeypatch.setattr(wsi, "read_level", counting)
-        monkeypatch.setattr("model.prediction.resample.MAX_READ_PX", 20_000)
-        parts = read_scaled(wsi, -8.5, -3.25, (16.5, 16.5), 100, 80)
+    monkeypatch.setattr(wsi, "read_level", counting)
+    monkeypatch.setattr("model.prediction.resample.MAX_READ_PX", 20_000)
+    parts = read_scaled(wsi, -8.5, -3.25, (16.5, 16.5), 100, 80)
     assert max(reads) < 20_000 * 3  # the window looks a little beyond each part
     assert abs(parts.astype(int) - whole).max() <= 2
 
 
-def test_threads_share_a_slide(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+@pytest.mark.parametrize("layout", ["factors 3 and 7.3", "ome-tiff"])
+def test_threads_share_a_slide(ramp_slides: dict[str, Wsi], layout: str) -> None:
+    def read(number: int) -> Pixels:
+        place = number * 97 % 900, number * 61 % 700
+        return read_scaled(ramp_slides[layout], *place, (1.7, 1.7), 90, 80)
 
-    for layout in ("factors 3 and 7.3", "ome-tiff"):
-        with (
-            slide_of(layout, tmp_path, slides.ramp(SIZE_PX)) as wsi,
-            ThreadPoolExecutor(8) as pool,
-        ):
-            places = [(x * 97 % 900, x * 61 % 700) for x in range(64)]
-            alone = [read_scaled(wsi, x, y, (1.7, 1.7), 90, 80) for x, y in places]
-            together = pool.map(
-                lambda place, wsi=wsi: read_scaled(wsi, *place, (1.7, 1.7), 90, 80), places
-            )
-            assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+    alone = [read(number) for number in range(64)]
+    with ThreadPoolExecutor(8) as pool:
+        together = pool.map(read, range(64))
+        assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+@steps
+def test_bounds_that_begin_within_a_pixel_of_a_level(
+    tmp_path: Path, step: tuple[float, float]
+) -> None:
+    """As MRXS slides have them: the same picture, whether asked for from the bounds or without."""
+    path = slides.known_square_slide(tmp_path / "s.tif", size_px=(1536, 1024))
+    with open_wsi(path) as whole, open_wsi(path) as bounded:
+        assert isinstance(bounded, OpenSlideWsi)
+        keys = ("x", "y", "width", "height")
+        bounds = dict(zip(keys, ("203", "105", "1000", "801"), strict=True))
+        bounded._find_bounds({f"openslide.bounds-{key}": value for key, value in bounds.items()})
+        bounded._lay_out_levels()
+        assert bounded.size_l0_px == (1000, 801)
+        assert bounded.level_origins_l0_px == ((0, 0), (-1, -1), (-3, -1))
+        assert bounded.level_sizes_px == ((1000, 801), (501, 401), (251, 201))
+        size_px = int(500 / step[0]), int(500 / step[1])
+        pixels = read_scaled(bounded, 200.25, 150.5, step, *size_px)
+        expected = read_scaled(whole, 403.25, 255.5, step, *size_px)
+    assert abs(pixels.astype(int) - expected).max() <= 1

@@ -16,12 +16,17 @@ from model.prediction.heatmap import Chunk, Heatmap, HeatmapGeometry
 from model.prediction.models import Model, load_model
 from model.prediction.slide import Mpp, Pixels, Wsi
 from model.prediction.tissue import tissue_mask
-from model.prediction.wsi import open_wsi, read_scaled
+from model.prediction.wsi import level_for, open_wsi, read_scaled
 
-# 32 × 32 cells of 31 µm: about a square millimetre, some seconds on one core.
-CHUNK_CELLS = 32
+# 16 × 16 cells of 31 µm: half a millimetre square, one or two seconds on one core with the shipped
+# model. Long against what a chunk costs beside its cells, short for who waits for it or cancels.
+CHUNK_CELLS = 16
 # A level this near to the model's resolution is taken as it is.
 LEVEL_TOLERANCE = 0.10
+# Resampled pixels are multiples of this part of a level's pixel (at most 0.2 % off the model's
+# resolution). Pillow places windows in float32; such places it holds exactly, so that a cell's
+# patch has the same colours whichever chunk it is read with.
+SCALE_STEP = 1 / 256
 # The coarsest pixels that are still enlarged to the model's resolution, as a multiple of it.
 COARSEST = 1.5
 
@@ -72,19 +77,8 @@ def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk:
 
 def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
     """Where the model's cells lie on the slide: on a level's own pixels if one is near enough."""
-    level = _level_near(wsi, mpp, model.spacing_um_px)
-    if level is None:
-        finest_um = max(mpp.x, mpp.y)
-        if finest_um > model.spacing_um_px * COARSEST:
-            raise ResolutionUnsuitable(
-                f"The slide's pixels are {finest_um:g} µm wide; the model needs"
-                f" {model.spacing_um_px:g} µm or finer.",
-                "Scan the slide at 10× or more, or correct its resolution.",
-            )
-        pixel_l0 = model.spacing_um_px / mpp.x, model.spacing_um_px / mpp.y
-        origin_l0 = (0.0, 0.0)
-    else:
-        pixel_l0, origin_l0 = wsi.level_downsamples[level], wsi.level_origins_l0_px[level]
+    level, pixel_l0 = _pixel_size(wsi, mpp, model.spacing_um_px)
+    origin_l0 = wsi.level_origins_l0_px[level_for(wsi, pixel_l0)]
     step_x, step_y = (model.cell_size_px * size for size in pixel_l0)
     return HeatmapGeometry(
         columns=ceil((wsi.size_l0_px[0] - origin_l0[0]) / step_x),
@@ -135,6 +129,28 @@ def read_patches(
     )
     windows = sliding_window_view(region, (patch_px, patch_px), axis=(0, 1))
     return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
+
+
+def _pixel_size(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> tuple[int | None, tuple[float, float]]:
+    """The level to take as it is, or None, and level-0 pixels per pixel of the model's patches."""
+    level = _level_near(wsi, mpp, spacing_um_px)
+    if level is not None:
+        return level, wsi.level_downsamples[level]
+    finest_um = max(mpp.x, mpp.y)
+    if finest_um > spacing_um_px * COARSEST:
+        raise ResolutionUnsuitable(
+            f"The slide's pixels are {finest_um:g} µm wide; the model needs {spacing_um_px:g} µm"
+            " or finer.",
+            "Scan the slide at 10× or more, or correct its resolution.",
+        )
+    wanted_x, wanted_y = spacing_um_px / mpp.x, spacing_um_px / mpp.y
+    factor_x, factor_y = wsi.level_downsamples[level_for(wsi, (wanted_x, wanted_y))]
+    return None, (_whole_steps(wanted_x, factor_x), _whole_steps(wanted_y, factor_y))
+
+
+def _whole_steps(pixel_l0: float, downsample: float) -> float:
+    """The size nearest to `pixel_l0` that is a multiple of SCALE_STEP pixels of the level."""
+    return round(pixel_l0 / downsample / SCALE_STEP) * SCALE_STEP * downsample
 
 
 def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
