@@ -43,9 +43,14 @@ def test_binary_file_named_like_a_slide(tmp_path: Path) -> None:
     assert problem(path).reason == "The file is named like a TIFF slide, but holds something else."
 
 
-def test_binary_file_of_another_name(tmp_path: Path) -> None:
-    path = tmp_path / "s.mrxs"
-    path.write_bytes(bytes(range(256)) * 8)
+@pytest.mark.parametrize(
+    ("name", "contents"), [("s.mrxs", bytes(range(256)) * 8), ("s.vms", b"[Virtual Microscope]\n")]
+)
+def test_slide_of_several_files_without_the_others(
+    tmp_path: Path, name: str, contents: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(contents)
     assert problem(path).reason == "Neither OpenSlide nor large-image knows this kind of file."
 
 

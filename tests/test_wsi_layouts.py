@@ -103,6 +103,12 @@ def test_colours_stay_raw_and_the_profile_is_handed_out(tmp_path: Path) -> None:
             assert np.array_equal(wsi.read_level(0, 0, 0, 300, 200), expected)
 
 
+def test_a_damaged_profile_is_no_obstacle(tmp_path: Path) -> None:
+    path = slides.make_slide(tmp_path / "s.tif", (300, 200), icc=b"damaged" * 30)
+    with open_wsi(path) as wsi:
+        assert wsi.icc_profile == b""
+
+
 def test_one_cache_serves_many_slides(tmp_path: Path) -> None:
     cache = openslide.OpenSlideCache(8 * 1024 * 1024)
     for name in ("a.tif", "b.tif"):

@@ -54,7 +54,7 @@ class Wsi(ABC):
     # Side of level 0's tiles if they are square.
     tile_size_px: int | None
     bounds_offset_l0_px: tuple[int, int]
-    icc_profile: bytes | None
+    icc_profile: bytes | None  # empty if the slide's profile is damaged
     background_rgb: tuple[int, int, int]
     # What tells which files of a folder are one DICOM slide.
     series_uid: str | None

@@ -9,6 +9,8 @@ from model.prediction.errors import SlideUnreadable
 
 COPY_AGAIN = "Copy it again from where it was scanned, and compare the sizes."
 TIFF_NAMES = (".svs", ".tif", ".tiff", ".scn", ".bif", ".ndpi", ".qptiff", ".ptif", ".ptiff")
+# Hamamatsu's slides of several files begin with one of text.
+INDEX_NAMES = (".vms", ".vmu")
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ENOUGH_TO_JUDGE = 512
 
@@ -76,7 +78,7 @@ def _check_pages(tiff: tifffile.TiffFile, size_bytes: int) -> None:
 
 def unknown_format(path: Path) -> SlideUnreadable:
     """The error for a sound file that no reader takes."""
-    if _looks_like_text(path):
+    if path.suffix.lower() not in INDEX_NAMES and _looks_like_text(path):
         return SlideUnreadable(
             "The file holds text, not an image.",
             "Check that the slide itself was copied, not a note or a link to it.",
