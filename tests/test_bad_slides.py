@@ -1,7 +1,9 @@
 """A file nobody can open is a row with a reason; the rest of the library is unharmed."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from tests.slides import bad_slides, make_slide
 from viewer.slides import scanner
 from viewer.slides.probe import read_file
+from viewer.slides.walk import folder_problem, walk
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -49,20 +54,43 @@ def test_its_page_explains(client, library):
     assert item["problem"]["hint"] in answer.text
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_without_permission_to_read_and_after_it_is_given(slide_folder: Path, scan):
-    path = make_slide(slide_folder / "a.tif")
-    path.chmod(0)
-    (item,) = scan()
-    assert item["state"] == "unreadable"
+@pytest.fixture
+def nobodys_folder() -> Iterator[Path]:
+    """A slide folder, seen by an account that is not root (whom no permission stops)."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        if os.geteuid() == 0:
+            os.seteuid(NOBODY)
+            yield folder
+            os.seteuid(0)
+        else:
+            yield folder
+        for path in folder.iterdir():
+            path.chmod(0o700)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_listed(slide_folder: Path, scan):
-    (slide_folder / "closed").mkdir(mode=0)
-    (item,) = scan()
-    assert item["name"] == "closed"
-    assert "cannot be read" in item["problem"]["reason"]
+def test_without_permission_to_read_it_says_so(nobodys_folder: Path):
+    make_slide(nobodys_folder / "a.tif").chmod(0)
+    (found,) = walk(nobodys_folder)
+    reading = read_file(found)
+    assert reading.id is None
+    assert "ermission" in reading.columns["problem_reason"]
+    assert "right to read" in reading.columns["problem_hint"]
+
+
+def test_a_folder_that_may_not_be_read_is_listed(nobodys_folder: Path):
+    (nobodys_folder / "closed").mkdir(mode=0)
+    (found,) = walk(nobodys_folder)
+    assert found.name == "closed"
+    assert "cannot be read" in read_file(found).columns["problem_reason"]
+
+
+def test_a_slide_folder_that_may_not_be_read_says_so(nobodys_folder: Path):
+    (nobodys_folder / "slides").mkdir(mode=0)
+    problem = folder_problem(nobodys_folder / "slides")
+    assert problem.reason == "This folder cannot be read."
+    assert list(walk(nobodys_folder / "slides")) == []
 
 
 def test_a_reader_that_fails_in_an_unforeseen_way_harms_one_row_only(

@@ -26,9 +26,10 @@ NATIVE_TILE_SIZES_PX = range(
     128, 1025
 )  # smaller: too many requests; larger: too slow a first sight
 
-# A stored level may be read at up to this many times its resolution's step; beyond that, a tile is
-# composed from the four finer ones, so that no request decodes millions of pixels twice.
-MAX_READ_FACTOR = 8
+# How much finer than a tile the level may be that it is read from. Beyond that a tile is composed
+# from the four finer ones: then neighbouring levels share what is decoded, and no request holds
+# more than (2 tiles)² pixels. Scanners' pyramids have steps of 2 or 4, so they are never composed.
+MAX_READ_FACTOR = 2
 
 Pixels = NDArray[np.uint8]
 TileAddress = tuple[int, int, int]  # level, column, row
@@ -129,7 +130,7 @@ def level_pixels(wsi: Wsi, zoom: DeepZoom, level: int, remember: Remember) -> Pi
 def _must_compose(wsi: Wsi, step_l0_px: int) -> bool:
     """Whether the coarsest level that is fine enough would still be read far too finely."""
     fine_enough = [max(axes) for axes in wsi.level_downsamples if max(axes) <= step_l0_px * 1.01]
-    return step_l0_px / max(fine_enough, default=1) > MAX_READ_FACTOR
+    return step_l0_px / max(fine_enough, default=1) > MAX_READ_FACTOR * 1.01
 
 
 def _read(wsi: Wsi, zoom: DeepZoom, level: int, box_dz_px: tuple[int, int, int, int]) -> Pixels:

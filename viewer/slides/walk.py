@@ -56,7 +56,7 @@ NOT_A_FILE = Problem("This is not a regular file.", "Replace it by the slide fil
 NAME_NOT_UTF8 = Problem("The name of this file is not valid UTF-8.", "Rename the file.")
 FOLDER_CLOSED = Problem(
     "This folder cannot be read, so its slides are not listed.",
-    "Give the user who runs Sentinode the right to read it.",
+    "Give the account that runs Sentinode the right to read it.",
 )
 
 
@@ -74,7 +74,8 @@ def folder_problem(folder: Path) -> Problem | None:
         return Problem("This is not a folder.", "Correct SENTINODE_SLIDES and restart.")
     except OSError:
         return Problem(
-            "This folder cannot be read.", "Give the user who runs Sentinode the right to read it."
+            "This folder cannot be read.",
+            "Give the account that runs Sentinode the right to read it.",
         )
 
 
