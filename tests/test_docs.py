@@ -50,6 +50,9 @@ def test_every_command_is_documented(program: str, commands: click.Group) -> Non
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for name, text in {**{f"docs/{name}": text for name, text in DOCS.items()}, "README.md": README}.items():
+    for name, text in {
+        **{f"docs/{name}": text for name, text in DOCS.items()},
+        "README.md": README,
+    }.items():
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (PROJECT / name).parent.joinpath(target).exists(), f"{name} → {target}"

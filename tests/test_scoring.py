@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from model.prediction import scoring
 from model.prediction.engine import load_engine
-from model.prediction.errors import HeatmapInvalid, ResolutionUnknown, ResolutionUnsuitable
+from model.prediction.errors import (
+    HeatmapInvalid,
+    ModelInvalid,
+    ResolutionUnknown,
+    ResolutionUnsuitable,
+)
 from model.prediction.heatmap import Heatmap
 from model.prediction.models import load_model
 from model.prediction.scoring import plan_geometry, prepare, read_patches, score_chunk
@@ -182,3 +187,15 @@ def test_a_slide_without_tissue_has_a_heat_map_without_chunks(
     heatmap = score_all(slide, model_folder, tmp_path / "h.zarr")
     assert heatmap.planned_chunks() == []
     assert heatmap.summary()["cells_analysed"] == 0
+
+
+def test_a_model_replaced_on_the_way_never_ends_in_the_same_map(tmp_path: Path) -> None:
+    slide = slide_of("a level at the model's resolution", tmp_path)
+    first = make_model_folder(tmp_path / "first", min_tissue_share=0.0, seed=1)
+    other = make_model_folder(tmp_path / "other", min_tissue_share=0.0, seed=2)
+    prepare(slide, first, tmp_path / "map.zarr", None)
+    heatmap = Heatmap.open(tmp_path / "map.zarr")
+    chunk = heatmap.planned_chunks()[0]
+    with pytest.raises(ModelInvalid, match="replaced"):
+        score_chunk(slide, other, tmp_path / "map.zarr", chunk)
+    assert not heatmap.stored_chunks()

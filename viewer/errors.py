@@ -9,10 +9,12 @@ from werkzeug.exceptions import HTTPException
 
 from model.prediction.errors import (
     HeatmapInvalid,
+    HeatmapUnwritable,
     ModelInvalid,
     NoTissue,
     PredictionError,
     ResolutionUnknown,
+    ResolutionUnsuitable,
     SlideUnreadable,
 )
 
@@ -150,18 +152,22 @@ STATUS_CODES: dict[type[Exception], HTTPStatus] = {
     ViewerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SlideUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     ResolutionUnknown: HTTPStatus.CONFLICT,
+    ResolutionUnsuitable: HTTPStatus.CONFLICT,
     NoTissue: HTTPStatus.UNPROCESSABLE_ENTITY,
     ModelInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
     HeatmapInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+    HeatmapUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
     PredictionError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 PREDICTION_CODES: dict[type[PredictionError], str] = {
     SlideUnreadable: "slide_unreadable",
     ResolutionUnknown: "resolution_missing",
+    ResolutionUnsuitable: "resolution_unsuitable",
     NoTissue: "no_tissue",
     ModelInvalid: "model_invalid",
     HeatmapInvalid: "heatmap_invalid",
+    HeatmapUnwritable: "heatmap_unwritable",
 }
 
 

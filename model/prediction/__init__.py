@@ -1,1 +1,4 @@
-"""Prediction: opening slides, finding tissue, scoring cells, storing heat maps. The only side the viewer uses."""
+"""Prediction: opening slides, finding tissue, scoring cells, storing heat maps.
+
+The only side of `model` that the viewer uses.
+"""

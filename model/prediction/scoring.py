@@ -11,7 +11,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from model.prediction.errors import HeatmapInvalid, ResolutionUnknown, ResolutionUnsuitable
+from model.prediction.errors import (
+    HeatmapInvalid,
+    ModelInvalid,
+    ResolutionUnknown,
+    ResolutionUnsuitable,
+)
 from model.prediction.heatmap import Chunk, Heatmap, HeatmapGeometry
 from model.prediction.models import Model, load_model
 from model.prediction.slide import Mpp, Pixels, Wsi
@@ -65,6 +70,7 @@ def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk:
 
     heatmap = Heatmap.open(heatmap_path)
     engine = load_engine(model_folder)
+    _check_model(engine.model, heatmap.geometry)
     top, bottom, left, right = heatmap.geometry.chunk_cells_range(chunk)
     cells = heatmap.to_analyse[top:bottom, left:right]
     probabilities = np.full(cells.shape, np.nan, np.float32)
@@ -162,6 +168,15 @@ def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
 
     nearest = min(range(len(wsi.level_downsamples)), key=distance)
     return nearest if distance(nearest) <= LEVEL_TOLERANCE else None
+
+
+def _check_model(model: Model, geometry: HeatmapGeometry) -> None:
+    """A map must not mix two models: the folder may have been replaced since `prepare`."""
+    if (model.weights_sha256, model.temperature) != (geometry.weights_sha256, geometry.temperature):
+        raise ModelInvalid(
+            f"Model '{model.id}' was replaced while the slide was being analysed.",
+            "Start the analysis again; it begins anew with the model that is there now.",
+        )
 
 
 def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry) -> None:
