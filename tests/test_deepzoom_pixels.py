@@ -9,9 +9,9 @@ from model.prediction.wsi import open_wsi
 from tests.slides import DARK, GLASS, Square, make_flat, make_scn, make_slide, square_on_glass
 from viewer.slides.deepzoom import DeepZoom, level_pixels, tile_pixels
 
-SIZE = (2049, 1543)  # odd at every level, and no multiple of any tile
-EVEN = (2048, 1544)
-SQUARE = Square(517, 388, 1281, 1100)
+SIZE = (1025, 773)  # odd at every level, and no multiple of any tile
+EVEN = (1024, 772)
+SQUARE = Square(259, 194, 641, 550)
 
 
 def never_remember(address, compute):
@@ -32,7 +32,7 @@ def write_layout(layout: str, folder: Path) -> Path:
         case "tiles of 240":
             return make_slide(path, SIZE, level_factors=(1, 4), tile_px=240, draw=draw)
         case "bounds":
-            return make_scn(folder / "slide.scn", EVEN, offset_l0_px=(701, 333), draw=draw)
+            return make_scn(folder / "slide.scn", EVEN, offset_l0_px=(351, 167), draw=draw)
         case _:
             return make_flat(path, SIZE, draw=draw)
 
