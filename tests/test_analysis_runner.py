@@ -8,6 +8,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from model.prediction.scoring import score_chunk
 from tests.engine_room import (
     CHUNK_PX,
     Threads,
@@ -23,6 +24,7 @@ from tests.engine_room import (
 from tests.model_folders import make_model_folder
 from tests.slides import GLASS, make_slide
 from viewer.analyses import job, records
+from viewer.analyses.catalog import find_model
 from viewer.analyses.job import heatmap_path
 from viewer.db import writing
 
@@ -109,6 +111,24 @@ def test_a_moved_focus_is_followed_while_it_runs(settings, sessions, asked):
     order = [chunk for _, chunk in threads.scored]
     assert order[0] == (0, 0)
     assert (1, 2) in order[2:4]
+
+
+def test_a_chunk_that_was_stored_meanwhile_is_kept(settings, sessions, asked, slide):
+    threads = Threads()
+    threads.free.clear()
+    running = Thread(target=run, args=(settings, sessions, threads))
+    running.start()
+    wait_until(lambda: threads.scored)
+    # As a process does that is killed after storing a chunk and before saying so.
+    heatmap, chunk = heatmap_of(settings, asked), threads.scored[0][1]
+    score_chunk(slide, find_model(settings).folder, heatmap.path, chunk)
+    stored_ns = heatmap.stored_chunks()[chunk]
+
+    threads.free.set()
+    running.join()
+
+    assert look(sessions, asked).state == "done"
+    assert heatmap.stored_chunks()[chunk] == stored_ns
 
 
 def test_a_removed_slide_is_the_reason(settings, sessions, asked, slide):

@@ -67,9 +67,7 @@ def test_a_cancelled_analysis_is_never_begun(settings, sessions, asked):
     assert not worker(settings, sessions).work_once(Threads().pool)
 
 
-def test_a_running_one_is_cancelled_while_its_chunk_still_runs(
-    settings, sessions, asked, held
-):
+def test_a_running_one_is_cancelled_while_its_chunk_still_runs(settings, sessions, asked, held):
     threads, working = held
     assert look(sessions, asked).state == "running"
 

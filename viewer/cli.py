@@ -36,10 +36,10 @@ def serve(slides: tuple[Path, ...], host: str | None, port: int | None) -> None:
     settings = _settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings)
     stop = _stop_on_signals()
+    if not is_loopback(settings.host):
+        click.echo(NO_LOGIN.format(host=settings.host), err=True)
     try:
         with open_listener(settings.host, settings.port) as listener:
-            if not is_loopback(settings.host):
-                click.echo(NO_LOGIN.format(host=settings.host), err=True)
             _migrate(settings)
             Supervisor(settings, listener, stop).run(_say_ready)
     except CannotServe as error:

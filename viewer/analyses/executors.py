@@ -27,7 +27,7 @@ RETRIES = 2  # a chunk is tried three times
 NICENESS = 10  # tiles that somebody waits for go first
 MEMORY_SHARE = 0.7
 STOP_TIMEOUT_S = 1.0  # then killed; a chunk is stored whole or not at all
-CONNECT_TIMEOUT_S = 15
+CONNECT_TIMEOUT_S = 10
 SECURE_SCHEMES = ("tls://", "wss://")
 
 # Dask would serve HTTP pages on ports of its own, and write the arguments of failed tasks, which

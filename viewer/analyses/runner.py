@@ -20,6 +20,7 @@ from viewer.analyses.job import Job, discard, load_job, make_room
 from viewer.analyses.lease import CancelRequested, Lease, LeaseLost, Stopping
 from viewer.analyses.order import farthest_first
 from viewer.analyses.reasons import EXPECTED, reason_and_hint
+from viewer.analyses.tasks import score_missing_chunk
 from viewer.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class Runner:
         while waiting and len(self._in_flight) < window:
             chunk = waiting.pop()
             task = self._pool.executor.submit(
-                scoring.score_chunk, job.slide.path, job.model.folder, job.heatmap_path, chunk
+                score_missing_chunk, job.slide.path, job.model.folder, job.heatmap_path, chunk
             )
             self._in_flight[task] = chunk
 

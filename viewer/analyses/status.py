@@ -40,14 +40,17 @@ class Status:
 
     def of(self, analysis: Analysis) -> dict[str, Any]:
         """The JSON of an analysis."""
-        opened = self._heatmap(analysis)
+        model = self._models.get((analysis.model_id, analysis.model_version))
+        # The record of a finished one says all; lists are mostly of these.
+        known = analysis.state == records.DONE and model is not None
+        opened = None if known else self._heatmap(analysis)
         return {
             "id": analysis.id,
             "slide_id": analysis.slide_id,
             "state": analysis.state,
             **_progress(analysis, opened),
             "error": analysis.error,
-            "model": self._model(analysis, opened),
+            "model": _model(analysis, model, opened),
             "summary": _summary(analysis),
             "created_at": iso_utc(analysis.created_at),
             "started_at": iso_utc(analysis.started_at),
@@ -56,8 +59,6 @@ class Status:
         }
 
     def _heatmap(self, analysis: Analysis) -> OpenHeatmap | None:
-        if analysis.state == records.DONE:
-            return None  # its record says all; lists are mostly of these
         try:
             return open_heatmap(heatmap_path(self._settings, analysis.id))
         except HeatmapInvalid:
@@ -73,19 +74,6 @@ class Status:
     def _queue(self) -> list[str]:
         return records.queue(self._session)
 
-    def _model(self, analysis: Analysis, opened: OpenHeatmap | None) -> dict[str, Any]:
-        present = self._models.get((analysis.model_id, analysis.model_version))
-        # What the heat map was made with, if the model was replaced since.
-        made_with = opened.heatmap.geometry if opened else None
-        source = present or made_with
-        return {
-            "id": analysis.model_id,
-            "version": analysis.model_version,
-            "name": present.name if present else analysis.model_id,
-            "threshold": source.threshold if source else None,
-            "calibrated": source.calibrated if source else None,
-        }
-
     @cached_property
     def _models(self) -> dict[tuple[str, str], Model]:
         listed = models(self._settings)
@@ -100,6 +88,18 @@ def seconds_left_s(stored_ns: Collection[int], chunks_left: int) -> float | None
         return None
     paces = [(end - start) / step for start, end in zip(times, times[step:], strict=False)]
     return round(chunks_left * median(paces) / NS_PER_S, 1)
+
+
+def _model(analysis: Analysis, present: Model | None, opened: OpenHeatmap | None) -> dict[str, Any]:
+    # Where the model was removed or replaced since, the heat map knows what made it.
+    source = present or (opened.heatmap.geometry if opened else None)
+    return {
+        "id": analysis.model_id,
+        "version": analysis.model_version,
+        "name": present.name if present else analysis.model_id,
+        "threshold": source.threshold if source else None,
+        "calibrated": source.calibrated if source else None,
+    }
 
 
 def _progress(analysis: Analysis, opened: OpenHeatmap | None) -> dict[str, Any]:
