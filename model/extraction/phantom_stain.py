@@ -22,8 +22,8 @@ class Stain:
     eosin_gain: float = 1.0
 
 
-BROWN_ROSE = Stain("brown-rose", (1.12, 1.74, 1.18), (0.12, 0.50, 0.33), (250, 248, 249))
-VIOLET = Stain("violet", (1.22, 1.86, 0.68), (0.20, 0.68, 0.20), (238, 235, 240))
+BROWN_ROSE = Stain("brown-rose", (1.12, 1.74, 1.18), (0.12, 0.62, 0.36), (250, 248, 249))
+VIOLET = Stain("violet", (1.40, 2.00, 0.95), (0.18, 0.78, 0.27), (246, 244, 247))
 STAINS = (BROWN_ROSE, VIOLET)
 
 
