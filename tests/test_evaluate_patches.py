@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,25 @@ def test_a_truncated_patch_is_named(patches, model_folder):
     path = patches / "0" / "p000.png"
     path.write_bytes(path.read_bytes()[:2000])
     assert "'0/p000.png' is damaged" in refusal(patches, model_folder)
+
+
+def test_a_damaged_zip_member_is_named(patches, model_folder, tmp_path):
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", patches))
+    data = bytearray(packed.read_bytes())
+    start = data.index(b"1/p001.png") + 200
+    data[start : start + 64] = bytes(64)
+    packed.write_bytes(data)
+    assert "'1/p001.png' cannot be read" in refusal(packed, model_folder)
+
+
+def test_an_image_of_absurd_size_is_refused_undecoded(patches, model_folder):
+    path = patches / "0" / "bomb.png"
+    Image.new("L", (96, 96)).save(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the header
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
+    assert "'0/bomb.png' is damaged" in refusal(patches, model_folder)
 
 
 def test_sixteen_bit_patches_are_refused(patches, model_folder):

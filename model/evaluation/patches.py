@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from model.prediction.errors import PredictionError
 
@@ -18,6 +19,10 @@ SUFFIXES = {".webp", ".png", ".tif", ".tiff"}
 FORMATS = ("WEBP", "PNG", "TIFF")
 # 16-bit and floating-point images have no agreed black and white, so they are refused.
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
+# What zipfile raises for members that are damaged, encrypted (RuntimeError) or of unknown kind.
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
+# What Pillow's readers raise for damaged files, besides OSError.
+DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 LAYOUT_HINT = "Expected files named 0/NAME.png (normal) and 1/NAME.png (tumour); webp, png or tif."
 
 
@@ -58,14 +63,7 @@ class PatchFolder:
 
     def read(self, patch: LabelledPatch, side_px: int) -> NDArray[np.uint8]:
         """Pixels (side, side, 3) of one patch; raise PatchesInvalid naming a file that is bad."""
-        image = _decoded(self._bytes(patch), patch.member)
-        wanted = (side_px, side_px)
-        if image.size != wanted:
-            raise PatchesInvalid(
-                f"'{patch.member}' has {_times(image.size)} px, not {_times(wanted)}.",
-                f"Cut patches of {side_px} px around the cell to be judged; do not rescale them.",
-            )
-        return np.asarray(image)
+        return np.asarray(_decoded(self._bytes(patch), patch.member, side_px))
 
     def batches(self, side_px: int, size: int) -> Iterator[NDArray[np.uint8]]:
         """All patches in order, as arrays (≤ size, side, side, 3)."""
@@ -82,8 +80,7 @@ class PatchFolder:
             if self._zip:
                 return self._zip.read(patch.member)
             return (self.path / patch.member).read_bytes()
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            # RuntimeError: encrypted member; NotImplementedError: unknown compression
+        except (OSError, EOFError, *ZIP_DAMAGE) as error:
             raise PatchesInvalid(
                 f"'{patch.member}' cannot be read: {error}.", "Copy or pack the patches again."
             ) from error
@@ -125,21 +122,28 @@ def _labelled(member: str) -> LabelledPatch | None:
     return LabelledPatch(member, int(path.parent.name))
 
 
-def _decoded(data: bytes, member: str) -> Image.Image:
+def _decoded(data: bytes, member: str, side_px: int) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.mode not in EIGHT_BIT_MODES:
-                raise PatchesInvalid(
-                    f"'{member}' is not an 8-bit image (mode {image.mode}).",
-                    "Save it with 8 bits a channel.",
-                )
+            _check(image, member, side_px)  # before any pixel is decoded: it may be huge
             return _on_white(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        # Pillow's decoders raise the last two for some damaged PNG and TIFF files
+    except DAMAGE as error:
         raise PatchesInvalid(
-            f"'{member}' is damaged or not a WebP, PNG or TIFF image.",
-            "Copy it again or remove it.",
+            f"'{member}' is damaged, or no WebP, PNG or TIFF image.", "Copy it again or remove it."
         ) from error
+
+
+def _check(image: Image.Image, member: str, side_px: int) -> None:
+    if image.size != (side_px, side_px):
+        raise PatchesInvalid(
+            f"'{member}' has {image.width} × {image.height} px, not {side_px} × {side_px}.",
+            f"Cut patches of {side_px} px around the cell to be judged; do not rescale them.",
+        )
+    if image.mode not in EIGHT_BIT_MODES:
+        raise PatchesInvalid(
+            f"'{member}' is not an 8-bit image (mode {image.mode}).",
+            "Save it with 8 bits a channel.",
+        )
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -148,7 +152,3 @@ def _on_white(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-
-
-def _times(size: tuple[int, int]) -> str:
-    return f"{size[0]} × {size[1]}"

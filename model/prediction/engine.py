@@ -14,8 +14,8 @@ from model.prediction.errors import ModelInvalid
 from model.prediction.models import SIDE_FILE, WEIGHTS_FILE, Model, load_model
 from model.prediction.network import EfficientNetLite0, fold_batch_norm, use_channels_last
 
-# Large enough to keep one core busy, small enough that activations stay in its caches: 64 patches at
-# a time took a fifth longer on a Xeon with 2 MB of second-level cache.
+# Large enough to keep one core busy, small enough that activations stay in its caches: 64 patches
+# at a time took a fifth longer on a Xeon with 2 MB of second-level cache.
 BATCH_PATCHES = 32
 
 
