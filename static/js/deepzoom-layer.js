@@ -53,6 +53,17 @@ export class DeepZoomLayer extends SnappedGridLayer {
     return Math.ceil(zoom + Math.log2(window.devicePixelRatio) - ENLARGE_ZOOMS);
   }
 
+  /**
+   * The nearest zoom at which a tile covers a whole number of device pixels: there, rounding tile
+   * edges moves nothing. The steps are so fine (half a percent) that zooming stays smooth.
+   * @param {number} zoom
+   */
+  exactZoom(zoom) {
+    const level = this._clampZoom(zoom);
+    const nativePx = this.info.tileSizePx * window.devicePixelRatio;
+    return level + Math.log2(Math.max(1, Math.round(nativePx * 2 ** (zoom - level))) / nativePx);
+  }
+
   /** @param {number} zoom tile zoom, ≤ 0 */
   levelSize(zoom) {
     const factor = 2 ** -zoom;
@@ -150,17 +161,32 @@ export class DeepZoomLayer extends SnappedGridLayer {
   }
 
   /**
-   * The last pixel of a coarse level reaches beyond the slide; that part is cut off.
+   * Only edges that two tiles share are rounded.
+   * @param {L.Coords} coords
+   * @param {number} scale device px per pixel of the level
+   */
+  snappedBox(coords, scale) {
+    const box = this.tileBox(coords);
+    const { width, height } = this.levelSize(coords.z);
+    const snapped = super.snappedBox(coords, scale);
+    if (box.right === width) snapped.right = width * scale;
+    if (box.bottom === height) snapped.bottom = height * scale;
+    return snapped;
+  }
+
+  /**
+   * The last pixel of a coarse level reaches beyond the slide; that part is cut off. (Not exactly at
+   * the other edges: a cut is soft, and neighbours meet there.)
    * @param {import('./leaflet-internals.d.ts').TileEntry} tile
    * @param {import('./snapped-grid-layer.js').Box} box
    * @param {number} scale
    */
   onTilePlaced(tile, box, scale) {
-    const right = Math.max(0, box.right - Math.round(this.info.widthPx * scale));
-    const bottom = Math.max(0, box.bottom - Math.round(this.info.heightPx * scale));
+    const right = Math.max(0, box.right - this.info.widthPx * scale);
+    const bottom = Math.max(0, box.bottom - this.info.heightPx * scale);
     const ratio = window.devicePixelRatio;
     tile.el.style.clipPath =
-      right || bottom ? `inset(0 ${right / ratio}px ${bottom / ratio}px 0)` : '';
+      right || bottom ? `inset(-1px ${right / ratio}px ${bottom / ratio}px -1px)` : '';
   }
 }
 

@@ -39,6 +39,22 @@ export class SnappedGridLayer extends L.GridLayer {
   }
 
   /**
+   * What a tile covers, in device pixels from the slide's origin.
+   * @param {L.Coords} coords
+   * @param {number} scale device px per pixel of the level
+   * @returns {Box}
+   */
+  snappedBox(coords, scale) {
+    const { left, top, right, bottom } = this.tileBox(coords);
+    return {
+      left: Math.round(left * scale),
+      top: Math.round(top * scale),
+      right: Math.round(right * scale),
+      bottom: Math.round(bottom * scale),
+    };
+  }
+
+  /**
    * Called after a tile was given its place; `box` is in device pixels from the slide's origin.
    * @param {import('./leaflet-internals.d.ts').TileEntry} _tile
    * @param {Box} _box
@@ -142,15 +158,14 @@ export class SnappedGridLayer extends L.GridLayer {
     if (level.layoutZoom === undefined || !level.layoutOrigin) return;
     const ratio = window.devicePixelRatio;
     const scale = 2 ** (level.layoutZoom - level.zoom) * ratio;
-    const box = this.tileBox(tile.coords);
-    const snapped = {
-      left: Math.round(box.left * scale),
-      top: Math.round(box.top * scale),
-      right: Math.round(box.right * scale),
-      bottom: Math.round(box.bottom * scale),
-    };
-    const { x, y } = level.layoutOrigin;
-    L.DomUtil.setPosition(tile.el, L.point(snapped.left / ratio - x, snapped.top / ratio - y));
+    const snapped = this.snappedBox(tile.coords, scale);
+    const x = Math.round(level.layoutOrigin.x * ratio);
+    const y = Math.round(level.layoutOrigin.y * ratio);
+    // Not by transform, as Leaflet does it: that makes a layer of each tile, and the browser then
+    // puts these together with soft edges.
+    tile.el.style.transform = '';
+    tile.el.style.left = `${(snapped.left - x) / ratio}px`;
+    tile.el.style.top = `${(snapped.top - y) / ratio}px`;
     tile.el.style.width = `${(snapped.right - snapped.left) / ratio}px`;
     tile.el.style.height = `${(snapped.bottom - snapped.top) / ratio}px`;
     this.onTilePlaced(tile, snapped, 2 ** level.layoutZoom * ratio);

@@ -40,6 +40,10 @@ export function createMap(element, info, scale, start) {
     doubleClickZoom: true,
     trackResize: false,
   });
+  const slide = new DeepZoomLayer(info);
+  const limitZoom = map._limitZoom.bind(map);
+  // Wherever a zoom comes to rest (wheel, pinch, keys, link), tiles fill whole device pixels.
+  map._limitZoom = zoom => slide.exactZoom(limitZoom(zoom));
   const fitZoom = () => map.getBoundsZoom(bounds, false, L.point(FIT_PADDING_PX, FIT_PADDING_PX));
   const setLimits = () => map.setMinZoom(Math.min(fitZoom(), scale.zoomOf(scale.steps[0]), 0));
   const fit = () => map.setView(bounds.getCenter(), Math.min(0, fitZoom()));
@@ -47,12 +51,13 @@ export function createMap(element, info, scale, start) {
     animate: false,
   });
   setLimits();
-  const slide = new DeepZoomLayer(info);
   const backdrop = backdropLayer(info);
   map.addLayer(backdrop).addLayer(slide);
   new WheelZoom(map);
   keepInReach(map, bounds);
   new ResizeObserver(() => {
+    // Leaflet forgets the exact centre when it is told of a new size, be it the old one.
+    if (L.point(element.clientWidth, element.clientHeight).equals(map.getSize())) return;
     map.invalidateSize({ animate: false });
     setLimits();
   }).observe(element);

@@ -6,7 +6,7 @@ import { ApiError, api } from './api.js';
 import { showSlideChanged, watchConnection } from './banner.js';
 import { followView, readHash } from './deeplink.js';
 import { parseDescriptor } from './deepzoom-layer.js';
-import { byId, recall, remember, setText, throttle } from './dom.js';
+import { byId, recall, reducedMotion, remember, setText, throttle } from './dom.js';
 import { HeatmapView } from './heatmap-view.js';
 import { Legend } from './legend.js';
 import { MagnificationBar } from './magnification.js';
@@ -174,11 +174,12 @@ function startAnalysis(slide, watcher, panel) {
  * @param {() => void} fit
  */
 function moveActions(map, scale, fit) {
+  const motion = { duration: 0.15, animate: !reducedMotion() };
   const pan = (/** @type {number} */ x, /** @type {number} */ y) => ({
-    press: () => void map.panBy([x * PAN_PX, y * PAN_PX], { duration: 0.15 }),
+    press: () => void map.panBy([x * PAN_PX, y * PAN_PX], motion),
   });
   const panFar = (/** @type {number} */ direction) => ({
-    press: () => void map.panBy([0, (direction * map.getSize().y) / 2]),
+    press: () => void map.panBy([0, (direction * map.getSize().y) / 2], motion),
   });
   const steps = scale.steps.map((step, index) => [
     `step${index}`,
@@ -273,7 +274,8 @@ async function open(slide) {
   });
   window.addEventListener('hashchange', () => {
     const wanted = readHash(location.hash, scale);
-    map.setView(wanted.center ?? map.getCenter(), wanted.zoom ?? map.getZoom());
+    const still = { animate: !reducedMotion() };
+    map.setView(wanted.center ?? map.getCenter(), wanted.zoom ?? map.getZoom(), still);
     overlay.set(wanted.overlay);
   });
 }

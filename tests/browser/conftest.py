@@ -1,0 +1,145 @@
+"""A real Chromium and a real Sentinode; every page is watched for what no page may do."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser.site import Site
+
+NAMES = ("chromium", "chromium-browser")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SIZE_PX = {"width": 1000, "height": 720}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Werkzeug leaves the file of an answer that nobody waits for any more to the collector."""
+    mark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("SENTINODE_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is required here and is not installed.")
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Sentinode with an empty slide folder; scanned and started by the test."""
+    site = Site(tmp_path)
+    yield site
+    site.close()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages that move nothing by themselves; checks what they asked for and complained of.
+
+    `may_fail=True` for tests that take the server away: then the browser reports failed requests.
+    """
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(url: str, *, may_fail: bool = False, **options: Any) -> Page:
+        given: dict[str, Any] = {"viewport": SIZE_PX, "reduced_motion": "reduce", **options}
+        context = browser.new_context(**given)
+        contexts.append(context)
+        page = context.new_page()
+        origin = "/".join(url.split("/")[:3])
+
+        def on_console(message: ConsoleMessage) -> None:
+            network = "Failed to load resource" in message.text
+            if message.type in ("error", "warning") and not (network and may_fail):
+                complaints.append(f"{message.type}: {message.text}")
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(f"left the origin: {request.url}")
+                if not request.url.startswith((f"{origin}/", "data:", "blob:"))
+                else None
+            ),
+        )
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def open_viewer(open_page: OpenPage) -> OpenPage:
+    """As `open_page`, and waits until the slide and its heat map are drawn."""
+
+    def open_viewer(url: str, **options: Any) -> Page:
+        page = open_page(url, **options)
+        page.wait_for_selector("body[data-ready]")
+        wait_for_tiles(page)
+        return page
+
+    return open_viewer
+
+
+def wait_for_tiles(page: Page) -> None:
+    """Until every tile on the map is there and painted."""
+    page.wait_for_function(
+        """() => {
+          const tiles = [...document.querySelectorAll('.leaflet-tile')];
+          return tiles.length > 0 && tiles.every(t => t.classList.contains('leaflet-tile-loaded'));
+        }"""
+    )
+    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def wait_for_heatmap(page: Page) -> None:
+    page.wait_for_selector("#heat-controls:not([hidden])")
+    wait_for_tiles(page)
+
+
+def go_to(page: Page, **view: object) -> None:
+    """Move the view by its address: x, y (level-0 px of the centre), mag, ov, op, lo, hi, map."""
+    fields = "&".join(f"{name}={value}" for name, value in view.items())
+    page.evaluate(
+        """hash => new Promise(resolve => {
+          window.addEventListener('hashchange', resolve, { once: true });
+          if (location.hash === hash) resolve();
+          location.hash = hash;
+        })""",
+        f"#{fields}",
+    )
+    wait_for_tiles(page)
+
+
+def centre_of_map(page: Page) -> tuple[float, float]:
+    """In CSS pixels of the window."""
+    box = page.locator("#map").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
