@@ -233,8 +233,7 @@ def recover(session: Session, dead_owners: set[str]) -> int:
     poisoned = literal(POISONED, Analysis.error.type)
     return _count(
         session,
-        Analysis.state.in_(CLAIMED),
-        (Analysis.lease_until < now) | Analysis.owner.in_(dead_owners),
+        *_abandoned(now, dead_owners),
         error=case((given_up, poisoned), else_=Analysis.error),
         finished_at=case((ends, literal(now, UtcDateTime())), else_=None),
         state=case((Analysis.state == CANCELLING, CANCELLED), (given_up, FAILED), else_=QUEUED),
@@ -242,10 +241,16 @@ def recover(session: Session, dead_owners: set[str]) -> int:
     )
 
 
-def anything_to_do(session: Session) -> bool:
-    """Whether an analysis is queued or claimed: a look that takes no lock, for idle workers."""
-    open_ones = select(Analysis.id).where(Analysis.state.in_((QUEUED, *CLAIMED)))
-    return session.scalar(open_ones.limit(1)) is not None
+def anything_queued(session: Session) -> bool:
+    """Whether there is something to claim; takes no lock, for idle workers."""
+    queued = select(Analysis.id).where(Analysis.state == QUEUED)
+    return session.scalar(queued.limit(1)) is not None
+
+
+def anything_abandoned(session: Session, dead_owners: set[str]) -> bool:
+    """Whether `recover` would take something back; takes no lock, for idle workers."""
+    abandoned = select(Analysis.id).where(*_abandoned(database_now(session), dead_owners))
+    return session.scalar(abandoned.limit(1)) is not None
 
 
 def owners(session: Session) -> set[str]:
@@ -284,6 +289,11 @@ def _next_first(session: Session) -> Select[str]:
             Analysis.id,
         )
     )
+
+
+def _abandoned(now: datetime, dead_owners: set[str]) -> tuple[ColumnElement[bool], ...]:
+    silent = (Analysis.lease_until < now) | Analysis.owner.in_(dead_owners)
+    return Analysis.state.in_(CLAIMED), silent
 
 
 def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:

@@ -121,17 +121,17 @@ class Runner:
         focus = self._lease.check()
         waiting = farthest_first(chunks, heatmap.geometry, focus)
         while waiting or self._in_flight:
-            if len(self._in_flight) < WINDOW_PER_SLOT * self._pool.slots():
-                job.check_slide()
-                self._refill(job, waiting)
+            self._refill(job, waiting)
             focus_before, focus = focus, self._collect(job)
             if focus != focus_before:
                 waiting = farthest_first(waiting, heatmap.geometry, focus)
 
     def _refill(self, job: Job, waiting: list[Chunk]) -> None:
-        window = WINDOW_PER_SLOT * self._pool.slots()
-        while waiting and len(self._in_flight) < window:
-            chunk = waiting.pop()
+        room = WINDOW_PER_SLOT * self._pool.slots() - len(self._in_flight)
+        if not waiting or room <= 0:
+            return
+        job.check_slide()
+        for chunk in [waiting.pop() for _ in range(min(room, len(waiting)))]:
             task = self._pool.executor.submit(
                 score_missing_chunk, job.slide.path, job.model.folder, job.heatmap_path, chunk
             )

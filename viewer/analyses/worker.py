@@ -86,12 +86,8 @@ class Worker:
 
     def work_once(self, pool: Pool) -> bool:
         """Carry out one analysis; False when there is none."""
-        with self._sessions() as session:
-            if not records.anything_to_do(session):
-                return False
         self._recover()
-        with writing(self._sessions) as session:
-            claim = records.claim(session, self.name, self._settings.lease_s)
+        claim = self._claim()
         if claim is None:
             return False
         log.info("Analysis %s starts", claim.analysis_id)
@@ -105,10 +101,18 @@ class Worker:
     def _recover(self) -> None:
         with self._sessions() as session:
             gone = {name for name in records.owners(session) if is_gone(name)}
+            if not records.anything_abandoned(session, gone):
+                return
         with writing(self._sessions) as session:
             taken_back = records.recover(session, gone)
-        if taken_back:
-            log.warning("Took back %s analyses from workers that ended or fell silent", taken_back)
+        log.warning("Took back %s analyses from workers that ended or fell silent", taken_back)
+
+    def _claim(self) -> records.Claim | None:
+        with self._sessions() as session:
+            if not records.anything_queued(session):
+                return None
+        with writing(self._sessions) as session:
+            return records.claim(session, self.name, self._settings.lease_s)
 
     def _scan(self) -> None:
         while not self.stop.is_set():
