@@ -11,7 +11,7 @@ from model.extraction.manifest import read_manifest
 from model.extraction.patches import PatchSettings, patch_windows
 from model.extraction.slide_tissue import TissueSettings
 from model.extraction.study import open_study
-from model.prediction.errors import ResolutionUnknown
+from model.prediction.errors import ResolutionUnknown, ResolutionUnsuitable
 from model.prediction.tissue import tissue_mask
 from model.prediction.wsi import Mpp, open_wsi
 from tests import lesion_studies as made
@@ -113,22 +113,22 @@ def test_a_least_share_of_tumour(study, tmp_path):
         ({"level": 1, "mpp": None}, 2.0),
         ({"mpp": 1.9}, 2.0),
         ({"mpp": 2.3}, 2.3),
-        ({"mpp": 0.5}, 0.5),
+        ({"mpp": 0.8}, 0.8),
     ],
 )
 def test_levels_are_taken_as_they_are_and_else_resampled(study, settings, step):
     chosen = PatchSettings(**{"mpp": None} | settings)
     with open_wsi(study / "slides/tumor_1.tif") as wsi:
         windows, found = patch_windows(wsi, wsi.mpp, chosen)
-    assert found == pytest.approx((step, step))
-    assert windows.size_l0_px == pytest.approx((96 * step, 96 * step))
-    assert windows.columns == int(1536 / (96 * step) + 1e-9)
+    assert found == pytest.approx((step, step), rel=0.002)
+    assert windows.size_l0_px == (96 * found[0], 96 * found[1])
+    assert windows.columns == int(1536 / (96 * found[0]) + 1e-9)
     right, bottom = windows.end_l0_px
     assert right <= 1536 + 1e-6
     assert bottom <= 1152 + 1e-6
 
 
-@pytest.mark.parametrize("settings", [{"level": 1, "mpp": None}, {"mpp": 2.3}, {"mpp": 0.5}])
+@pytest.mark.parametrize("settings", [{"level": 1, "mpp": None}, {"mpp": 2.3}, {"mpp": 0.8}])
 def test_tumour_is_judged_alike_at_every_resolution(study, tmp_path, settings):
     _, manifest = run(study, tmp_path / "out", **settings)
     (size,) = set(manifest.column("size_px") * manifest.column("step_l0_x_px"))
@@ -265,6 +265,8 @@ def test_what_a_slide_cannot_give_is_refused(tmp_path):
     with open_wsi(path) as wsi:
         with pytest.raises(ResolutionUnknown, match="--slide-mpp"):
             patch_windows(wsi, None, PatchSettings())
+        with pytest.raises(ResolutionUnsuitable, match="2 µm wide"):
+            patch_windows(wsi, Mpp(2.0, 2.0), PatchSettings())
         with pytest.raises(StudyInvalid, match="no level 3, its last is 0"):
             patch_windows(wsi, None, PatchSettings(level=3, mpp=None))
         with pytest.raises(StudyInvalid, match=r"\(90 × 300 px\) is smaller than one patch"):

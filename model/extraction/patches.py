@@ -14,11 +14,11 @@ from model.extraction.masks import ANY_SHARE, LesionMask
 from model.extraction.study import StudySlide
 from model.extraction.windows import Bools, Floats, Pair, Windows, filled_share
 from model.prediction.errors import ResolutionUnknown
+from model.prediction.scoring import pixel_size
 from model.prediction.tissue import TissueMask
-from model.prediction.wsi import Mpp, Wsi, level_for
+from model.prediction.wsi import Mpp, Wsi
 
 BAND_WINDOWS = 1 << 18  # windows looked at together
-LEVEL_TOLERANCE = 0.10  # a level this close to the µm/px asked for is taken as it is
 Columns = dict[str, NDArray[Any]]
 
 
@@ -51,18 +51,13 @@ class PatchSettings:
 def patch_windows(wsi: Wsi, mpp: Mpp | None, settings: PatchSettings) -> tuple[Windows, Pair]:
     """Every place of the sliding window wholly within the slide, and level-0 px a patch pixel.
 
-    Raises ResolutionUnknown where µm/px are asked of a slide without, StudyInvalid for a level the
-    slide lacks or a slide smaller than a patch.
+    µm/px are met as prediction meets them. Raises ResolutionUnknown or ResolutionUnsuitable where a
+    slide cannot give them, StudyInvalid for a level it lacks or a slide smaller than a patch.
     """
-    level = _level(wsi, mpp, settings)
-    if level is None:
-        assert mpp is not None
-        assert settings.mpp is not None
-        step, origin = (settings.mpp / mpp.x, settings.mpp / mpp.y), (0.0, 0.0)
-    else:
-        step, origin = wsi.level_downsamples[level], wsi.level_origins_l0_px[level]
-        # A level may begin up to a pixel before the slide's bounds.
-        origin = origin[0] + step[0] * (origin[0] < 0), origin[1] + step[1] * (origin[1] < 0)
+    level, step = _pixels(wsi, mpp, settings)
+    origin = wsi.level_origins_l0_px[level] if level is not None else (0.0, 0.0)
+    # A level may begin up to a pixel before the slide's bounds.
+    origin = origin[0] + step[0] * (origin[0] < 0), origin[1] + step[1] * (origin[1] < 0)
     size = settings.size_px * step[0], settings.size_px * step[1]
     stride = settings.stride_px * step[0], settings.stride_px * step[1]
     columns, rows = (
@@ -79,28 +74,23 @@ def patch_windows(wsi: Wsi, mpp: Mpp | None, settings: PatchSettings) -> tuple[W
     return Windows(columns, rows, origin, size, stride), step
 
 
-def _level(wsi: Wsi, mpp: Mpp | None, settings: PatchSettings) -> int | None:
-    """The level patches are read from as it is; None when they are resampled."""
-    if settings.level is not None:
-        if settings.level >= len(wsi.level_downsamples):
-            raise StudyInvalid(
-                f"The slide has no level {settings.level}, its last is"
-                f" {len(wsi.level_downsamples) - 1}.",
-                "Choose --mpp instead of --level.",
+def _pixels(wsi: Wsi, mpp: Mpp | None, settings: PatchSettings) -> tuple[int | None, Pair]:
+    """The level patches are read from as it is (None: resampled), and level-0 px a patch pixel."""
+    if settings.level is None:
+        assert settings.mpp is not None
+        if mpp is None:
+            raise ResolutionUnknown(
+                "The slide does not say how many µm a pixel covers.",
+                "Give it with --slide-mpp, or choose --level instead of --mpp.",
             )
-        return settings.level
-    assert settings.mpp is not None
-    if mpp is None:
-        raise ResolutionUnknown(
-            "The slide does not say how many µm a pixel covers.",
-            "Give it with --slide-mpp, or choose --level instead of --mpp.",
+        return pixel_size(wsi, mpp, settings.mpp)
+    if settings.level >= len(wsi.level_downsamples):
+        raise StudyInvalid(
+            f"The slide has no level {settings.level}, its last is"
+            f" {len(wsi.level_downsamples) - 1}.",
+            "Choose --mpp instead of --level.",
         )
-    step = settings.mpp / mpp.x, settings.mpp / mpp.y
-    level = level_for(wsi, (step[0] * (1 + LEVEL_TOLERANCE), step[1] * (1 + LEVEL_TOLERANCE)))
-    ratios = (
-        factor / wanted for factor, wanted in zip(wsi.level_downsamples[level], step, strict=True)
-    )
-    return level if all(abs(ratio - 1) <= LEVEL_TOLERANCE for ratio in ratios) else None
+    return settings.level, wsi.level_downsamples[settings.level]
 
 
 def find_patches(

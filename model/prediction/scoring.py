@@ -83,7 +83,7 @@ def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk:
 
 def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
     """Where the model's cells lie on the slide: on a level's own pixels if one is near enough."""
-    level, pixel_l0 = _pixel_size(wsi, mpp, model.spacing_um_px)
+    level, pixel_l0 = pixel_size(wsi, mpp, model.spacing_um_px)
     origin_l0 = wsi.level_origins_l0_px[level_for(wsi, pixel_l0)]
     step_x, step_y = (model.cell_size_px * size for size in pixel_l0)
     return HeatmapGeometry(
@@ -137,8 +137,11 @@ def read_patches(
     return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
 
 
-def _pixel_size(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> tuple[int | None, tuple[float, float]]:
-    """The level to take as it is, or None, and level-0 pixels per pixel of the model's patches."""
+def pixel_size(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> tuple[int | None, tuple[float, float]]:
+    """The level to take as it is, or None, and level-0 pixels per pixel of the model's patches.
+
+    Training patches are cut by the same rule. Raises ResolutionUnsuitable for too coarse a slide.
+    """
     level = _level_near(wsi, mpp, spacing_um_px)
     if level is not None:
         return level, wsi.level_downsamples[level]
