@@ -28,7 +28,7 @@ def write_preview(path: Path, wsi: Wsi, tissue: TissueMask, patches: pa.Table | 
     if patches is not None:
         _draw_patches(image, patches, step_l0)
     with whole_file(path) as file:
-        image.save(file, format="PNG")
+        image.save(file, format="PNG", compress_level=1)
 
 
 def _thumbnail(wsi: Wsi) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], float]:
