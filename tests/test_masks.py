@@ -289,6 +289,25 @@ def test_outlines_outside_their_slide_are_refused():
         OutlineMask(Annotations([outline((2000, 10, 2100, 90))]), SIZE, "a.xml")
 
 
+def test_tiles_that_were_never_written_hold_no_tumour(tmp_path, open_mask):
+    # Sparse TIFFs leave empty tiles out.
+    whole = np.pad(picture(), ((0, 224), (0, 24)))
+    corners = ((y, x) for y in range(0, 1024, 256) for x in range(0, 1024, 256))
+    tiles = (whole[y : y + 256, x : x + 256] for y, x in corners)
+    written = (tile if tile.any() else None for tile in tiles)
+    with tifffile.TiffWriter(tmp_path / "m.tif") as tiff:
+        tiff.write(
+            written,
+            shape=SIZE[::-1],
+            dtype=np.uint8,
+            tile=(256, 256),
+            compression="deflate",
+            photometric="minisblack",
+            metadata=None,
+        )
+    assert open_mask(tmp_path / "m.tif").read((0, 0), (1, 1), *SIZE).sum() == 160 * 240
+
+
 # ---- drawing ------------------------------------------------------------------------------------
 
 
