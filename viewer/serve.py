@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from threading import Event
 from time import monotonic
 
+from viewer.lifeline import make_was_interrupted
 from viewer.settings import PROJECT_FOLDER, Settings
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ class Supervisor:
             self._stop.wait(LOOK_S)
 
     def _look(self) -> None:
+        if make_was_interrupted():
+            self._stop.set()
         if (code := self._web.exit_code) is not None:
             raise CannotServe(f"The web side ended (exit code {code}); its log tells more.")
         if self._restart_at is not None:
