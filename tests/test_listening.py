@@ -41,18 +41,17 @@ def speaks_http(port):
 
 
 def admits_strangers(port):
-    """Whether somebody without our certificate gets through TLS; fails where there is no TLS."""
+    """Whether somebody without our certificate is answered; fails where there is no TLS."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain:
+    with (
+        socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
         try:
-            with context.wrap_socket(plain) as secure:
-                secure.sendall(b"\0" * 64)
-                return secure.recv(1) != b""
-        except ssl.SSLError as error:
-            if "CERTIFICATE_REQUIRED" in str(error.reason):
-                return False
-            raise
+            return secure.recv(1) != b""  # Dask greets whoever it admits
+        except (ssl.SSLError, ConnectionResetError):
+            return False
 
 
 def test_only_the_web_address_is_open_and_only_to_this_machine(served):
