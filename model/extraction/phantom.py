@@ -1,11 +1,13 @@
 """Draws phantom slides: pyramids, masks and a record of their lesions. Drawings, not tissue."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import TypedDict
 
 import numpy as np
@@ -117,12 +119,25 @@ def _draw_all(orders: Sequence[PhantomOrder], processes: int) -> list[PhantomRec
     if min(len(orders), processes) < 2:
         return [draw_phantom(order) for order in orders]
     # Spawned, not forked: the caller may run threads.
-    with ProcessPoolExecutor(min(len(orders), processes), get_context("spawn")) as pool:
+    workers = min(len(orders), processes)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent) as pool:
         futures = [pool.submit(draw_phantom, order) for order in orders]
         for future in as_completed(futures):
             if future.exception():
                 pool.shutdown(cancel_futures=True)
         return [future.result() for future in futures]
+
+
+def _end_with_parent() -> None:
+    """Have a drawing process end when the one that asked for it was killed."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # from a thread, nothing else ends a process that is computing
+
+    Thread(target=watch, daemon=True).start()
 
 
 def draw_phantom(order: PhantomOrder) -> PhantomRecord:
