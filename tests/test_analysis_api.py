@@ -107,7 +107,7 @@ def test_a_slide_nobody_can_read_is_refused_with_its_reason(client, slide_folder
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"model_id": "none"}, 404), ({"modle": 1}, 400), ({"again": "x"}, 400)]
+    ("body", "status"), [({"model_id": "none"}, 404), ({"models": 1}, 400), ({"again": "x"}, 400)]
 )
 def test_wrong_wishes_are_refused(client, slide_id, body, status):
     assert client.post(f"/api/v1/slides/{slide_id}/analyses", json=body).status_code == status
