@@ -272,8 +272,9 @@ async function open(slide) {
     ...moveActions(map, scale, fit),
     ...pageActions(slide, overlay, view, togglePanel),
   });
-  window.addEventListener('hashchange', () => {
-    const wanted = readHash(location.hash, scale);
+  window.addEventListener('hashchange', event => {
+    // Not location.hash: followView may have written the old view there meanwhile.
+    const wanted = readHash(new URL(event.newURL).hash, scale);
     const still = { animate: !reducedMotion() };
     map.setView(wanted.center ?? map.getCenter(), wanted.zoom ?? map.getZoom(), still);
     overlay.set(wanted.overlay);
