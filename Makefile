@@ -33,7 +33,11 @@ help: ## Show this list
 	@$(PIP) install --quiet -r requirements.txt
 	@touch $@
 
-.venv/.tests: tests/requirements.txt .venv/.runtime
+.venv/.training: model/requirements-train.txt .venv/.runtime
+	@$(PIP) install --quiet --no-deps -r model/requirements-train.txt
+	@touch $@
+
+.venv/.tests: tests/requirements.txt .venv/.training
 	@$(PIP) install --quiet -r tests/requirements.txt
 	@touch $@
 
