@@ -17,7 +17,7 @@ export async function decodeGreyPng(buffer) {
   /** @type {BlobPart[]} */
   const parts = [];
   let [width, height] = [0, 0];
-  for (let at = HEADER_BYTES; at < buffer.byteLength; ) {
+  for (let at = HEADER_BYTES; at < buffer.byteLength;) {
     const length = view.getUint32(at);
     const name = view.getUint32(at + 4);
     if (name === 0x49484452) [width, height] = readHeader(view, at + 8); // IHDR

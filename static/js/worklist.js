@@ -54,7 +54,7 @@ class Worklist {
 
   async _refresh() {
     window.clearTimeout(this._timer);
-    let busy = true;
+    let busy;
     try {
       const page = await api.slides();
       busy = page.scanning || page.items.some(slide => BUSY_STATES.includes(slide.state));
