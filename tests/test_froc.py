@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model.prediction.wsi import Mpp
 
 from model.evaluation.detections import Detection, read_detections, write_detections
 from model.evaluation.errors import EvaluationInvalid
 from model.evaluation.froc import OPERATING_POINTS, Froc, SlideFindings, judge_slide
 from model.evaluation.lesions import LesionMap, find_lesions
+from model.prediction.wsi import Mpp
 
 LEFT, RIGHT = (20, 20, 70, 70), (120, 20, 170, 70)
 IN_LEFT, IN_RIGHT, OUTSIDE = (45, 45), (145, 45), (100, 150)
