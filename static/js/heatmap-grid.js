@@ -3,10 +3,14 @@
 
 /** Where the cells of a heat map lie; level k has cells of 2^k × 2^k cells of level 0. */
 export class HeatmapGrid {
-  /** @param {HeatmapInfo} info */
-  constructor(info) {
+  /**
+   * @param {HeatmapInfo} info
+   * @param {{width: number, height: number}} slide_l0_px the cells at its edges reach beyond it
+   */
+  constructor(info, slide_l0_px) {
     this.geometry = info.geometry;
     this.levels = info.levels;
+    this.slide = slide_l0_px;
   }
 
   /**
@@ -40,11 +44,16 @@ export class HeatmapGrid {
     return { x: this.geometry.origin_l0_x_px, y: this.geometry.origin_l0_y_px };
   }
 
-  /** What the whole grid covers in level 0. */
+  /** What the whole grid covers in level 0, inside the slide. */
   get extent() {
     const { columns, rows, step_l0_x_px, step_l0_y_px } = this.geometry;
     const { x, y } = this.origin;
-    return { left: x, top: y, right: x + columns * step_l0_x_px, bottom: y + rows * step_l0_y_px };
+    return {
+      left: Math.max(0, x),
+      top: Math.max(0, y),
+      right: Math.min(this.slide.width, x + columns * step_l0_x_px),
+      bottom: Math.min(this.slide.height, y + rows * step_l0_y_px),
+    };
   }
 
   /**
@@ -62,7 +71,7 @@ export class HeatmapGrid {
   }
 
   /**
-   * What a cell covers in level 0, cut at the edge of the grid.
+   * What a cell covers in level 0, cut at the edges of slide and grid.
    * @param {{level: number, column: number, row: number}} cell
    */
   cellBox({ level, column, row }) {
@@ -70,8 +79,8 @@ export class HeatmapGrid {
     const { right, bottom } = this.extent;
     const [left, top] = [this.origin.x + column * step.x, this.origin.y + row * step.y];
     return {
-      left,
-      top,
+      left: Math.max(0, left),
+      top: Math.max(0, top),
       right: Math.min(left + step.x, right),
       bottom: Math.min(top + step.y, bottom),
     };

@@ -13,13 +13,14 @@ import { SnappedGridLayer } from './snapped-grid-layer.js';
 export class HeatmapLayer extends SnappedGridLayer {
   /**
    * @param {HeatmapStore} store
+   * @param {{width: number, height: number}} slide_l0_px
    * @param {OverlaySettings} settings
    * @param {L.GridLayerOptions} [options]
    */
-  constructor(store, settings, options = {}) {
+  constructor(store, slide_l0_px, settings, options = {}) {
     super({ tileSize: 256, keepBuffer: 1, className: 'heatmap-layer', ...options });
     this.store = store;
-    this.grid = new HeatmapGrid(store.info);
+    this.grid = new HeatmapGrid(store.info, slide_l0_px);
     this._repaintFrame = 0;
     this._settings = settings;
     this._lut = lookupTable(settings);

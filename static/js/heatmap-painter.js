@@ -16,19 +16,21 @@ const HATCH_PERIOD_PX = 9;
 const HATCH_COLOUR = new Uint32Array(new Uint8ClampedArray([255, 255, 255, 200]).buffer)[0];
 
 /**
- * The cell of each of `count` pixels along one axis; −1 outside the grid.
+ * The cell of each of `count` pixels along one axis; −1 outside the slide or the grid.
  * @param {number} first first pixel
  * @param {number} count
  * @param {number} scale pixels per level-0 px
  * @param {number} origin of the grid, level-0 px
  * @param {number} step of the cells, level-0 px
  * @param {number} cells
+ * @param {number} length of the slide, level-0 px
  */
-export function cellIndices(first, count, scale, origin, step, cells) {
+export function cellIndices(first, count, scale, origin, step, cells, length) {
   const indices = new Int32Array(count);
   for (let i = 0; i < count; i++) {
-    const index = Math.floor(((first + i + 0.5) / scale - origin) / step);
-    indices[i] = index >= 0 && index < cells ? index : -1;
+    const at = (first + i + 0.5) / scale;
+    const index = Math.floor((at - origin) / step);
+    indices[i] = at >= 0 && at < length && index >= 0 && index < cells ? index : -1;
   }
   return indices;
 }
@@ -40,10 +42,12 @@ export function cellIndices(first, count, scale, origin, step, cells) {
  */
 function cellsOf(grid, level, view) {
   const { columns, rows } = grid.size(level);
+  const { origin, slide } = grid;
   const step = grid.step(level);
+  const { left, top, width, height, scale } = view;
   return {
-    columns: cellIndices(view.left, view.width, view.scale, grid.origin.x, step.x, columns),
-    rows: cellIndices(view.top, view.height, view.scale, grid.origin.y, step.y, rows),
+    columns: cellIndices(left, width, scale, origin.x, step.x, columns, slide.width),
+    rows: cellIndices(top, height, scale, origin.y, step.y, rows, slide.height),
   };
 }
 
@@ -90,7 +94,9 @@ export function paintCells(context, store, grid, level, view, style) {
       continue;
     }
     painted = rows[y];
-    for (let x = 0; x < view.width; x++) pixels[line + x] = style.lut[values[x]];
+    for (let x = 0; x < view.width; x++) {
+      pixels[line + x] = columns[x] < 0 || rows[y] < 0 ? 0 : style.lut[values[x]];
+    }
     if (style.hatch && rows[y] >= 0) hatchRow(pixels, line, values, columns, view, y);
   }
   context.putImageData(image, 0, 0);

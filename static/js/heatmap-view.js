@@ -9,6 +9,7 @@ import { HeatmapStore } from './heatmap-store.js';
  *
  * @typedef {object} Places where one heat map is shown
  * @property {L.Map} map
+ * @property {import('./types.d.ts').DeepZoomInfo} slide
  * @property {import('./overlay-state.js').OverlayState} overlay
  * @property {import('./legend.js').Legend} legend
  * @property {import('./overview.js').Overview} overview
@@ -28,11 +29,12 @@ export class HeatmapView {
 
   /** @param {HeatmapInfo} info */
   open(info) {
-    const { map, overlay, legend, overview, probe } = this._places;
+    const { map, slide, overlay, legend, overview, probe } = this._places;
     this._layer?.remove();
     overlay.setOperatingPoint(info.threshold);
     const store = new HeatmapStore(info, api.bytes);
-    const layer = new HeatmapLayer(store, overlay.settings);
+    const size = { width: slide.widthPx, height: slide.heightPx };
+    const layer = new HeatmapLayer(store, size, overlay.settings);
     this._layer = layer;
     store.onChange = () => {
       layer.repaint();

@@ -51,6 +51,8 @@ export class Legend {
     this._threshold = threshold;
     byId('heat-controls').hidden = false;
     byId('heat-none').hidden = true;
+    byId('heat-toggle').hidden = false;
+    byId('heat-toggle').title = TEXTS.heat.toggleHint;
     setText(byId('model-name'), TEXTS.heat.model(model.name, model.version));
     const badge = byId('model-calibrated');
     setText(badge, model.calibrated ? TEXTS.calibrated : TEXTS.notCalibrated);

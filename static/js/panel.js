@@ -19,6 +19,10 @@ export class AnalysisPanel {
     this._start = byId('analysis-start', HTMLButtonElement);
     this._cancel = byId('analysis-cancel', HTMLButtonElement);
     this._progress = byId('analysis-progress', HTMLProgressElement);
+    /** @type {number | null} */
+    this._threshold = null;
+    /** @type {Analysis | null} */
+    this._analysis = null;
     this._start.addEventListener('click', actions.start);
     this._cancel.addEventListener('click', actions.cancel);
   }
@@ -36,8 +40,19 @@ export class AnalysisPanel {
     this.showProblem(null);
   }
 
+  /**
+   * The threshold the areas were counted with: that of the heat map, even if the model has another
+   * one by now.
+   * @param {number} threshold
+   */
+  setThreshold(threshold) {
+    this._threshold = threshold;
+    if (this._analysis) this._showResult(this._analysis);
+  }
+
   /** @param {Analysis} analysis */
   show(analysis) {
+    this._analysis = analysis;
     this._state(stateText(analysis));
     byId('analysis-state').dataset.state = analysis.state;
     this._showProgress(analysis);
@@ -85,7 +100,7 @@ export class AnalysisPanel {
     list.hidden = !shown;
     if (!shown || !analysis.summary) return;
     const { peak, positiveArea, analysedArea, result } = TEXTS.analysis;
-    const names = [peak, positiveArea(analysis.model.threshold), analysedArea];
+    const names = [peak, positiveArea(this._threshold), analysedArea];
     const values = result(analysis.summary);
     list.replaceChildren(...names.flatMap((name, i) => factRow(name, values[i])));
   }

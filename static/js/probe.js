@@ -78,6 +78,7 @@ export class Probe {
     this._showValue(cell, value, p);
     this._showOutline(cell);
     setText(byId('probe-place'), this._at ? this._place(toL0(this._at)) : '');
+    byId('probe').hidden = !this._layer && !this._at;
     this._onValue(p);
   }
 

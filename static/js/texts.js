@@ -84,7 +84,7 @@ export const TEXTS = {
   },
 
   probe: {
-    none: 'Point at the slide to read its values.',
+    none: 'Point at the slide, or tap it, to read values.',
     notAnalysed: 'not analysed',
     loading: '…',
     outside: 'outside the analysed area',

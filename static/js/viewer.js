@@ -136,7 +136,10 @@ function watchAnalysis(slide, view, overlay) {
       showChip(analysis);
       overlay.setRunning(isActive(analysis));
     },
-    onHeatmap: info => view.open(info),
+    onHeatmap: info => {
+      view.open(info);
+      panel.setThreshold(info.threshold);
+    },
     onChanges: changes => view.update(changes),
     onError: error => {
       if (!(error instanceof ApiError)) return; // the banner tells that nobody answers
@@ -256,7 +259,7 @@ async function open(slide) {
   const legend = new Legend(overlay);
   const probe = new Probe(map, scale, overlay, p => legend.setProbe(p));
   const overview = new Overview(map, slide.thumbnail_url, info, overlay);
-  const view = new HeatmapView({ map, overlay, legend, overview, probe });
+  const view = new HeatmapView({ map, slide: info, overlay, legend, overview, probe });
   const watcher = watchAnalysis(slide, view, overlay);
   map.on(
     'moveend',
