@@ -8,6 +8,7 @@ from model.prediction.errors import PredictionError
 
 # Modules that define the click command `command`.
 COMMANDS = {
+    "adopt": "model.cli_adopt",
     "calibrate": "model.cli_calibrate",
     "evaluate": "model.cli_evaluate",
     "patches": "model.cli_patches",

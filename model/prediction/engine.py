@@ -1,17 +1,28 @@
 """The one way from patches to probabilities, for viewer, command line and evaluation alike."""
 
+import warnings
 from functools import lru_cache
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.prediction.errors import ModelInvalid
-from model.prediction.models import SIDE_FILE, WEIGHTS_FILE, Model, load_model
+from model.prediction.models import (
+    CONFIG_FILE,
+    SCRIPT_FILE,
+    SIDE_FILE,
+    WEIGHTS_FILE,
+    Model,
+    load_model,
+)
 from model.prediction.network import EfficientNetLite0, fold_batch_norm, use_channels_last
 
 # Large enough to keep one core busy, small enough that activations stay in its caches: 64 patches
@@ -33,6 +44,52 @@ def load_network(model: Model) -> EfficientNetLite0:
     return net.float().eval()
 
 
+def load_script(model: Model) -> torch.jit.ScriptModule:
+    """The model's TorchScript program, on the CPU; exactly the bytes whose hash is named."""
+    # Read once: a file exchanged after load_model looked at it is not run.
+    code = model.weights_path.read_bytes()
+    if sha256(code).hexdigest() != model.weights_sha256:
+        raise ModelInvalid(
+            f"{SCRIPT_FILE} of model '{model.folder.name}' is being changed.", "Start again."
+        )
+    try:
+        with warnings.catch_warnings():
+            # PyTorch advises against TorchScript for new models; WSInfer's exist.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            script: torch.jit.ScriptModule = torch.jit.load(BytesIO(code), map_location="cpu")
+    except (RuntimeError, ValueError) as error:
+        raise ModelInvalid(
+            f"{SCRIPT_FILE} of model '{model.folder.name}' is no TorchScript archive.",
+            "Copy the whole folder again.",
+        ) from error
+    script.eval()
+    return script
+
+
+def resize_patches(patches: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """Patches (n, side_px, side_px, 3) by Pillow's bilinear filter, which WSInfer resizes with."""
+    size = (side_px, side_px)
+    resized = [Image.fromarray(each).resize(size, Image.Resampling.BILINEAR) for each in patches]
+    return np.stack([np.asarray(each) for each in resized])
+
+
+def tumour_logits(outputs: Tensor, model: Model, patches: int) -> Tensor:
+    """Log odds (n,) of tumour against all else, from what a program gave for n patches."""
+    if outputs.numel() != patches * model.classes or outputs.shape[0] != patches:
+        raise ModelInvalid(
+            f"Model '{model.folder.name}' answers {tuple(outputs.shape)} for {patches} patches, not"
+            f" a logit for each of its {model.classes} classes.",
+            f"Correct num_classes in {CONFIG_FILE}, or use another model.",
+        )
+    logits = outputs.float().reshape(patches, model.classes)
+    tumour = logits[:, model.tumour_index]
+    if model.classes == 1:
+        return tumour
+    # softmax(logits)[tumour] = sigmoid(tumour − logsumexp(others))
+    others = [index for index in range(model.classes) if index != model.tumour_index]
+    return tumour - torch.logsumexp(logits[:, others], 1)
+
+
 def scale_patches(patches: NDArray[np.uint8], model: Model) -> Tensor:
     """The net's input (n, 3, h, w) in channels-last memory from uint8 patches (n, h, w, 3)."""
     # A copy: views made by slicing a slide region are not contiguous and may be read-only.
@@ -47,6 +104,9 @@ class Engine:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        if model.scripted:
+            self._net: nn.Module = load_script(model)
+            return
         self._net = load_network(model)
         fold_batch_norm(self._net)
         use_channels_last(self._net)
@@ -69,11 +129,24 @@ class Engine:
                 f" got {patches.dtype} {patches.shape}"
             )
         batches = range(0, len(patches), BATCH_PATCHES)
-        scored = [
-            self._net(scale_patches(patches[start : start + BATCH_PATCHES], self.model))
-            for start in batches
-        ]
+        scored = [self._batch(patches[start : start + BATCH_PATCHES]) for start in batches]
         return torch.cat(scored) if scored else torch.empty(0)
+
+    def _batch(self, patches: NDArray[np.uint8]) -> Tensor:
+        model = self.model
+        if not model.scripted:
+            logits: Tensor = self._net(scale_patches(patches, model))
+            return logits
+        if model.resized_px:
+            patches = resize_patches(patches, model.resized_px)
+        try:
+            outputs = self._net(scale_patches(patches, model).contiguous())
+        except RuntimeError as error:
+            raise ModelInvalid(
+                f"{SCRIPT_FILE} of model '{model.folder.name}' fails on its patches.",
+                f"Compare patch size and transform in {CONFIG_FILE} with its description.",
+            ) from error
+        return tumour_logits(outputs, model, len(patches))
 
 
 def load_engine(folder: Path) -> Engine:

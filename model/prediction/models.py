@@ -2,21 +2,24 @@
 
 A folder holds `config.json` (WSInfer's model schema), `sentinode.json` (what Sentinode needs
 besides), `model.safetensors` (weights; never pickled code) and `README.md` (the model card).
+WSInfer's own folders hold `torchscript_model.pt` instead, a program: it runs only where the side
+file names its hash.
 """
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.prediction.errors import ModelInvalid
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "shipped"
 DEFAULT_MODEL = SHIPPED_MODELS / "lymph-node"
 CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE = "config.json", "sentinode.json", "model.safetensors"
+SCRIPT_FILE = "torchscript_model.pt"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -44,11 +47,31 @@ class Model:
     min_tissue_share: float
     weights_sha256: str
     training_summary: str
+    weights_file: str = WEIGHTS_FILE
+    resized_px: int | None = None  # side to which patches are resized before the net sees them
+    classes: int = 1  # one logit by the sigmoid, more by the softmax
+    tumour_index: int = 0  # among the classes
 
     @property
     def weights_path(self) -> Path:
         """Where the weights lie."""
-        return self.folder / WEIGHTS_FILE
+        return self.folder / self.weights_file
+
+    @property
+    def scripted(self) -> bool:
+        """Whether the weights are a TorchScript program."""
+        return self.weights_file == SCRIPT_FILE
+
+
+class _ResizeArguments(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # another interpolation would be another net
+
+    size: int = Field(gt=0)
+
+
+class _Resize(BaseModel):
+    name: Literal["Resize"]
+    arguments: _ResizeArguments
 
 
 class _ToTensor(BaseModel):
@@ -65,16 +88,37 @@ class _Normalize(BaseModel):
     arguments: _NormalizeArguments
 
 
-class _Config(BaseModel):
+class _AnyConfig(BaseModel):
     """The part of WSInfer's model schema that Sentinode can carry out."""
 
     spec_version: Literal["1.0"]
+    architecture: str
+    num_classes: int = Field(gt=0)
+    class_names: tuple[str, ...]
+    patch_size_pixels: int = Field(gt=0)
+    spacing_um_px: Positive
+    transform: tuple[_ToTensor | _Normalize | _Resize, ...]
+
+
+class _Config(_AnyConfig):
+    """A net of our own code, which safetensors fill."""
+
     architecture: Literal["efficientnet_lite0"]
     num_classes: Literal[1]
     class_names: tuple[str]
-    patch_size_pixels: int = Field(gt=0)
-    spacing_um_px: Positive
     transform: tuple[_ToTensor, _Normalize]
+
+
+class _ScriptConfig(_AnyConfig):
+    """A TorchScript program brings its own net; patches may be resized for it."""
+
+    transform: tuple[_ToTensor, _Normalize] | tuple[_Resize, _ToTensor, _Normalize]
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if len(set(self.class_names)) != self.num_classes:
+            raise ValueError("class_names must name each of the num_classes")
+        return self
 
 
 class _Side(BaseModel):
@@ -92,19 +136,22 @@ class _Side(BaseModel):
     min_tissue_share: Probability
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     training_summary: str
+    tumour_class: str | None = None  # of several classes; none is guessed
 
 
 def load_model(folder: Path) -> Model:
     """Read and check the model in `folder`, its weights' hash included; raise ModelInvalid."""
-    config = _parse(_Config, folder, CONFIG_FILE)
+    weights_file = _weights_file(folder)
+    config = read_config(folder, weights_file)
     side = _parse(_Side, folder, SIDE_FILE)
     if side.cell_size_px > config.patch_size_pixels:
         raise ModelInvalid(
             f"Model '{folder.name}' scores cells larger than its patches.",
             f"Correct cell_size_px in {SIDE_FILE}.",
         )
-    _check_weights(folder, side.weights_sha256)
-    normalize = config.transform[1].arguments
+    _check_weights(folder, weights_file, side.weights_sha256)
+    normalize = next(step for step in config.transform if isinstance(step, _Normalize)).arguments
+    resizes = [step.arguments.size for step in config.transform if isinstance(step, _Resize)]
     return Model(
         folder=folder,
         architecture=config.architecture,
@@ -112,8 +159,17 @@ def load_model(folder: Path) -> Model:
         patch_size_px=config.patch_size_pixels,
         mean=normalize.mean,
         std=normalize.std,
-        **side.model_dump(include=set(_Side.model_fields)),
+        weights_file=weights_file,
+        resized_px=resizes[0] if resizes else None,
+        classes=config.num_classes,
+        tumour_index=_tumour_index(folder, config, side.tumour_class),
+        **side.model_dump(include=set(_Side.model_fields) - {"tumour_class"}),
     )
+
+
+def read_config(folder: Path, weights_file: str) -> _AnyConfig:
+    """WSInfer's side of a model whose weights are of that kind; raise ModelInvalid."""
+    return _parse(_ScriptConfig if weights_file == SCRIPT_FILE else _Config, folder, CONFIG_FILE)
 
 
 def list_models(folders: Iterable[Path]) -> list[Model | tuple[str, ModelInvalid]]:
@@ -146,6 +202,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _weights_file(folder: Path) -> str:
+    """Safetensors wherever there are any."""
+    scripted = (folder / SCRIPT_FILE).is_file() and not (folder / WEIGHTS_FILE).exists()
+    return SCRIPT_FILE if scripted else WEIGHTS_FILE
+
+
+def _tumour_index(folder: Path, config: _AnyConfig, tumour_class: str | None) -> int:
+    if config.num_classes == 1 and tumour_class is None:
+        return 0
+    if tumour_class not in config.class_names:
+        raise ModelInvalid(
+            f"Model '{folder.name}' tells {', '.join(config.class_names)} apart; which of them is"
+            " tumour is not said.",
+            f"Name it as tumour_class in {SIDE_FILE}.",
+        )
+    return config.class_names.index(tumour_class)
+
+
 def _subfolders(top: Path) -> list[Path]:
     if not top.is_dir():
         return []
@@ -169,12 +243,12 @@ def _parse(schema: type[Schema], folder: Path, file: str) -> Schema:
         ) from error
 
 
-def _check_weights(folder: Path, expected_sha256: str) -> None:
+def _check_weights(folder: Path, weights_file: str, expected_sha256: str) -> None:
     try:
-        actual = sha256_of(folder / WEIGHTS_FILE)
+        actual = sha256_of(folder / weights_file)
     except OSError as error:
         raise ModelInvalid(
-            f"Model '{folder.name}' has no readable {WEIGHTS_FILE}.", "Copy the whole folder again."
+            f"Model '{folder.name}' has no readable {weights_file}.", "Copy the whole folder again."
         ) from error
     if actual != expected_sha256:
         raise ModelInvalid(

@@ -26,6 +26,8 @@ from model.prediction.wsi import level_for, open_wsi, read_scaled
 # 16 × 16 cells of 31 µm: half a millimetre square, one or two seconds on one core with the shipped
 # model. Long against what a chunk costs beside its cells, short for who waits for it or cancels.
 CHUNK_CELLS = 16
+# A chunk of a model with larger cells has fewer of them, so that what is read at once stays small.
+MOST_READ_PX = 4096
 # A level this near to the model's resolution is taken as it is.
 LEVEL_TOLERANCE = 0.10
 # Resampled pixels are multiples of this part of a level's pixel (at most 0.2 % off the model's
@@ -93,7 +95,7 @@ def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
         origin_l0_y_px=origin_l0[1],
         step_l0_x_px=step_x,
         step_l0_y_px=step_y,
-        chunk_cells=CHUNK_CELLS,
+        chunk_cells=chunk_cells(model),
         mpp_x=mpp.x,
         mpp_y=mpp.y,
         model_id=model.id,
@@ -106,6 +108,14 @@ def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
         min_tissue_share=model.min_tissue_share,
         level=level,
     )
+
+
+def chunk_cells(model: Model) -> int:
+    """Cells along a side of a chunk: CHUNK_CELLS, halved until one read holds all its patches."""
+    cells = CHUNK_CELLS
+    while cells > 1 and (cells - 1) * model.cell_size_px + model.patch_size_px > MOST_READ_PX:
+        cells //= 2
+    return cells
 
 
 def read_patches(
@@ -121,7 +131,9 @@ def read_patches(
     outside the slide is background.
     """
     cell_px, patch_px = model.cell_size_px, model.patch_size_px
-    margin_px = (patch_px - cell_px) / 2
+    # Whole pixels: half a one would blur every patch. Where sides differ by an odd number, patches
+    # reach a pixel further to the right and down.
+    margin_px = (patch_px - cell_px) // 2
     pixel_x, pixel_y = geometry.step_l0_x_px / cell_px, geometry.step_l0_y_px / cell_px
     top, _, left, _ = geometry.chunk_cells_range(chunk)
     rows, columns = cells.shape

@@ -8,6 +8,7 @@ from model.prediction.errors import ModelInvalid
 from model.prediction.models import (
     CONFIG_FILE,
     DEFAULT_MODEL,
+    SCRIPT_FILE,
     SIDE_FILE,
     WEIGHTS_FILE,
     Model,
@@ -48,7 +49,7 @@ def _list(folders: tuple[Path, ...], look: Look) -> Listed:
 
 def _look(folders: tuple[Path, ...]) -> Iterator[tuple[str, int, int]]:
     for folder in folders:
-        for name in (CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE):
+        for name in (CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE, SCRIPT_FILE):
             for path in sorted(folder.glob(f"*/{name}")):
                 status = path.stat()
                 yield str(path), status.st_mtime_ns, status.st_size
