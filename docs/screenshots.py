@@ -27,7 +27,9 @@ def save(page: Page, name: str) -> None:
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
     for colours in (256, 160, 96, 64, 40):
         file = BytesIO()
-        picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        # By coverage: the colours of the legend are few pixels and must not be merged.
+        palette = picture.quantize(colours, Image.Quantize.MAXCOVERAGE)
+        picture.quantize(palette=palette, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
         if file.tell() <= MAX_BYTES:
             break
     (IMAGES / f"{name}.png").write_bytes(file.getvalue())
@@ -125,8 +127,9 @@ def picture_running(browser: Browser, base_url: str, slide: dict[str, Any]) -> N
 @click.command()
 @click.option("--base-url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--chromium", default="/usr/bin/chromium", show_default=True)
+@click.option("--slide", "name", default="phantom", show_default=True, help="Part of its name.")
 @click.option("--running/--no-running", default=True, help="Start an analysis to picture it.")
-def main(base_url: str, chromium: str, running: bool) -> None:
+def main(base_url: str, chromium: str, name: str, running: bool) -> None:
     """Make the pictures of the documentation anew."""
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -137,7 +140,9 @@ def main(base_url: str, chromium: str, running: bool) -> None:
         page.goto(base_url)
         page.wait_for_load_state("networkidle")
         save(page, "worklist")
-        for slide in first(slides, lambda slide: slide["state"] == "done"):
+        for slide in first(
+            slides, lambda slide: slide["state"] == "done" and name in slide["name"]
+        ):
             picture_results(browser, base_url, slide)
             if running:
                 picture_running(browser, base_url, slide)

@@ -25,13 +25,13 @@ MODEL = {"model_id": "test-model", "model_version": "1.0.0"}
 class Site:
     """Start it once the slides lie in its folder; nothing analyses them but the test itself."""
 
-    def __init__(self, folder: Path, *, slides: bool = True) -> None:
+    def __init__(self, folder: Path, *, slides: bool = True, analyse_on_open: bool = False) -> None:
         self.slides = folder / "slides"
         self.slides.mkdir(parents=True)
         self.settings = Settings(
             slides=(self.slides,) if slides else (),
             data=folder / "data",
-            analyse_on_open=False,
+            analyse_on_open=analyse_on_open,
             tile_cache_mb=32,
         )
         self.app = create_app(self.settings)

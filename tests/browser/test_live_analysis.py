@@ -1,6 +1,7 @@
 """A running analysis is watched, not reloaded."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +79,29 @@ def test_cancel_and_continue(slide: Site, open_viewer: OpenPage) -> None:
     page.click("#analysis-cancel")
     expect(page.locator("#analysis-state")).to_contain_text("Cancelled")
     expect(page.locator("#analysis-start")).to_have_text("Continue")
+
+
+def test_opening_a_slide_asks_for_its_analysis_when_that_is_set(
+    tmp_path: Path, open_viewer: OpenPage
+) -> None:
+    site = Site(tmp_path, analyse_on_open=True)
+    make_slide(site.slides / NAME, (1280, 1024))
+    site.scan()
+    site.start()
+    page = open_viewer(site.viewer_url(NAME))
+    expect(page.locator("#analysis-state")).to_contain_text("Waiting")
+    expect(
+        page.locator("#analysis-worker")
+    ).to_be_visible()  # none runs in this test, and it says so
+    assert site.slide(NAME)["state"] == "queued"
+    site.close()
+
+
+def test_a_button_asks_for_the_analysis_otherwise(slide: Site, open_viewer: OpenPage) -> None:
+    page = open_viewer(slide.viewer_url(NAME))
+    assert slide.slide(NAME)["state"] == "unanalysed"
+    page.click("#analysis-start")
+    expect(page.locator("#analysis-state")).to_contain_text("Waiting")
 
 
 def test_failure_gives_reason_hint_and_another_try(slide: Site, open_viewer: OpenPage) -> None:

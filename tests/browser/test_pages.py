@@ -75,6 +75,15 @@ def test_empty_worklist_says_where_to_put_slides(site: Site, open_page: OpenPage
     assert str(site.slides.parent) not in page.content()
 
 
+def test_a_missing_folder_is_named_and_the_other_slides_stay(
+    library: Site, open_page: OpenPage
+) -> None:
+    library.slides.rename(library.slides.with_name("away"))
+    page = open_page(f"{library.url}/", may_fail=True)
+    expect(page.locator("#folder-problems")).to_contain_text(f"Folder “{library.slides.name}”")
+    expect(page.locator(".slide")).to_have_count(4)
+
+
 def test_worklist_without_folders_says_how_to_name_one(tmp_path: Path, open_page: OpenPage) -> None:
     site = Site(tmp_path, slides=False)
     site.scan()
