@@ -161,7 +161,9 @@ def test_an_image_of_absurd_size_is_refused_undecoded(patches, model_folder):
     data[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the header
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(data)
-    assert "'0/bomb.png' is damaged" in refusal(patches, model_folder)
+    message = refusal(patches, model_folder)
+    # Pillow refuses the header by itself, unless large-image, once imported, lifted its limit.
+    assert "'0/bomb.png' is damaged" in message or "'0/bomb.png' has 60000 × 60000 px" in message
 
 
 def test_sixteen_bit_patches_are_refused(patches, model_folder):

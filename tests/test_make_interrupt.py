@@ -1,5 +1,6 @@
 """`make` that gets SIGINT alone: what it started notices, and ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -29,9 +30,12 @@ def test_an_interrupted_make_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(
         f"child:\n\t@exec env PYTHONPATH={PROJECT} {sys.executable} child.py\n"
     )
+    # This test may itself run under make, which would make this one talkative.
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     make = subprocess.Popen(
         ["make", "child"],
         cwd=tmp_path,
+        env=environment,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
