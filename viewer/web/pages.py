@@ -21,6 +21,7 @@ def slide(slide_id: str) -> str:
     with services().sessions() as session:
         shown = find_slide(session, slide_id)
     if shown["problem"] is not None:
-        raise SlideUnreadable(shown["problem"]["reason"], shown["problem"]["hint"])
+        reason, hint = shown["problem"]["reason"], shown["problem"]["hint"]
+        raise SlideUnreadable(f"{shown['name']}: {reason}", hint)
     analyse_on_open = services().settings.analyse_on_open
     return render_template("viewer.html", slide=shown, analyse_on_open=analyse_on_open)
