@@ -1,0 +1,1 @@
+"""Measured against the plain way, as ratios in one run."""
