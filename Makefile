@@ -100,5 +100,8 @@ requirements: .venv/.tests ## Rebuild requirements.txt from pyproject.toml
 	   | sed -e 's/+cpu//' -e '/considered to be unsafe/,$$d' -e '/^$$/d'; } > requirements.txt.new
 	@mv requirements.txt.new requirements.txt
 
+screenshots: .venv/.tests ## Make docs/images anew from a running demo (PORT=8000)
+	@$(BIN)/python docs/screenshots.py --base-url http://127.0.0.1:$(PORT)
+
 clean: ## Remove the environment and the demo's slides
 	rm -rf .venv $(DEMO) node_modules
