@@ -1,6 +1,5 @@
 """Training learns what can be learnt, nothing from noise, and the same from the same seed."""
 
-import io
 import json
 
 import numpy as np
@@ -12,9 +11,11 @@ from model.cli import main
 from model.evaluation.metrics import roc_auc
 from model.training.augment import augment, cut_out, flip
 from model.training.config import Augmentation, TrainingConfig, TrainingConfigInvalid, read_config
+from model.training.log import Log
 from model.training.patches import PatchSet, scaled
 from model.training.soup import average_nets
-from model.training.train import follow, set_rates, start_net, train
+from model.training.start import start_net
+from model.training.train import follow, set_rates, train
 from tests.model_folders import draw_patches, random_net, write_patches
 
 TOY = {
@@ -25,7 +26,7 @@ TOY = {
     "norm_batches": 4,
     "dropout": 0.0,
     "learning_rate": 1e-3,
-    "augmentation": dict.fromkeys(Augmentation.model_fields, 0),
+    "augmentation": dict.fromkeys(Augmentation.model_fields, 0) | {"flips": True},
 }
 
 
@@ -36,7 +37,7 @@ def shuffled(labels):
 def trained(labels_of, seed=0, epochs=6):
     pixels, labels = draw_patches(64, 32, seed=1)
     config = TrainingConfig(**TOY, epochs=epochs)
-    return train(config, seed, PatchSet(pixels, labels_of(labels)), None, io.StringIO())
+    return train(config, seed, PatchSet(pixels, labels_of(labels)), None, Log(None))
 
 
 def auc_on_unseen(net, labels_of):
@@ -76,7 +77,7 @@ def test_views_keep_shape_range_and_the_central_cell_visible():
 
 def test_no_strength_means_no_change_but_symmetry():
     pixels, _ = draw_patches(12, 96)
-    none = dict.fromkeys(Augmentation.model_fields, 0)
+    none = dict.fromkeys(Augmentation.model_fields, 0) | {"flips": True}
     views = augment(torch.from_numpy(pixels), Augmentation(**none), torch.Generator())
     for view, patch in zip(views, pixels, strict=True):
         turned = [np.rot90(side, k) for side in (patch, patch[:, ::-1]) for k in range(4)]
@@ -153,7 +154,7 @@ def test_the_command_writes_a_model_folder_that_evaluates(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("factor", "message"), [(0, "have the label 0"), (1, "fewer patches than a batch")]
+    ("factor", "message"), [(0, "have the label 0"), (1, "fewer patches than a batch holds")]
 )
 def test_patches_that_nothing_can_be_learnt_from_are_refused(tmp_path, factor, message):
     pixels, labels = draw_patches(4, 96)

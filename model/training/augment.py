@@ -20,7 +20,7 @@ DARKEST = 1 / 255
 
 def augment(patches: Tensor, how: Augmentation, chance: Generator) -> Tensor:
     """A random view (n, h, w, 3) in 0–1 of each uint8 patch (n, h, w, 3)."""
-    views = flip(patches, chance).float() / 255
+    views = (flip(patches, chance) if how.flips else patches).float() / 255
     views = jitter_stain(views, how.stain, chance)
     views = jitter_colour(views, how, chance)
     views = blur(views, how.blur_share, how.blur_sigma_px, chance)

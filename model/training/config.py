@@ -22,6 +22,7 @@ class Strict(BaseModel):
 class Augmentation(Strict):
     """Strengths of the random views; see augment.py. Shares are probabilities per patch."""
 
+    flips: bool = Field(default=True, description="mirrored and turned by quarters")
     stain: float = Field(default=0.1, ge=0, lt=1)
     hue: float = Field(default=0.05, ge=0, le=0.5, description="part of the full circle")
     saturation: float = Field(default=0.2, ge=0, lt=1)
@@ -34,19 +35,37 @@ class Augmentation(Strict):
     spared_px: int = Field(default=32, ge=0, description="side of the central square never cut out")
 
 
+class Balancing(Strict):
+    """How epochs are drawn from a manifest's training part; see model/extraction/sampling.py."""
+
+    method: Literal["none", "oversample", "undersample", "weight"] = "none"
+    hard_share: float = Field(default=0, ge=0, le=1, description="quota of hard patches")
+    border_share: float = Field(default=0, ge=0, le=1, description="quota of border patches")
+
+
 class TrainingConfig(Strict):
     """One model. The defaults are the recipe that the shipped model starts from."""
 
     id: str = "lymph-node"
     version: str = "0.1.0"
     name: str = "Lymph node metastasis"
-    start: Literal["imagenet", "random"] = "imagenet"
+    start: str = Field(default="imagenet", description='"imagenet", "random", or a model folder')
+    freeze: Literal["nothing", "body", "all_but_head"] = Field(
+        default="nothing", description="what stays as it starts; body: all before the last stage"
+    )
     seeds: tuple[int, ...] = Field(
         default=(0,), min_length=1, description="one run each; the weights are averaged"
     )
     threads: int = Field(default=1, ge=1)
+    loader_processes: int = Field(default=0, ge=0, description="that read and augment patches")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="auto: half the size on a GPU, float32 on the CPU"
+    )
     epochs: float = Field(default=6, gt=0)
-    batch_patches: int = Field(default=48, ge=2)
+    max_steps: int | None = Field(default=None, ge=1, description="ends a run sooner than epochs")
+    batch_patches: int = Field(default=48, ge=2, description="over all processes together")
+    balance: Balancing = Balancing()
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
     learning_rate: float = Field(default=4e-4, gt=0)
     head_rate_factor: float = Field(default=2, gt=0, description="the new layer learns faster")
     warmup_share: float = Field(default=0.06, ge=0, lt=1)
@@ -59,8 +78,19 @@ class TrainingConfig(Strict):
     )
     gradient_clip: float = Field(default=2, gt=0)
     averaging_decay: float = Field(
-        default=0.99, ge=0, lt=1, description="of the moving mean of weights"
+        default=0.99, ge=0, lt=1, description="of the moving mean of weights; 0: no mean"
     )
+    validate_every_steps: int | None = Field(
+        default=None, ge=1, description="once an epoch unless given"
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="validations without a better one before a run ends; the best weights are"
+        " kept. None: no early end, and the last weights are kept",
+    )
+    stop_metric: Literal["val_roc_auc", "val_loss"] = "val_roc_auc"
+    checkpoint_every_steps: int = Field(default=500, ge=1)
     sensitivity: float = Field(
         default=0.9, gt=0, le=1, description="at which the threshold is chosen"
     )

@@ -1,32 +1,133 @@
-"""Labelled patches in memory, and how the net wants them."""
+"""Where labelled patches come from: a source in memory, or one that reads slides as it goes.
+
+A source numbers its patches (`items`), draws epochs of them, and gives pixels and labels when they
+are wanted. The loop knows nothing else of them.
+"""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.evaluation.patches import PatchFolder
+from model.evaluation.patches import PatchesInvalid, PatchFolder
+from model.extraction.manifest import Manifest
+from model.extraction.patch_reader import PatchReader
+from model.extraction.sampling import Balance, class_weights, draw_epoch
+from model.extraction.splits import Part, Split, rows_of
+from model.prediction.models import sha256_of
 
 PATCH_SIDE_PX = 96
 # What the ImageNet start weights were trained with: (x − 127) / 128 for x in 0–255.
 MEAN, STD = 127 / 255, 128 / 255
+
+Items = NDArray[np.intp]
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+class Source(Protocol):
+    """Labelled patches of one size. May be sent to other processes."""
+
+    @property
+    def items(self) -> Items:
+        """Every patch once, (n,)."""
+
+    @property
+    def class_weights(self) -> tuple[float, float]:
+        """What a patch of label 0 and of label 1 counts in the loss."""
+
+    def fingerprint(self) -> str:
+        """Another one means other patches."""
+
+    def epoch(self, seed: int, epoch: int) -> Items:
+        """The patches of an epoch in random order; the same for the same seed and epoch."""
+
+    def labels(self, items: Items) -> Labels:
+        """Labels (k,) of the patches."""
+
+    def pixels(self, items: Items) -> Pixels:
+        """Colours (k, side, side, 3) of the patches."""
 
 
 @dataclass(frozen=True)
 class PatchSet:
     """Patches in memory: uint8 (n, side, side, 3) with labels (n,)."""
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    all_pixels: Pixels
+    all_labels: Labels
+    class_weights: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def items(self) -> Items:
+        """Every patch once."""
+        return np.arange(len(self.all_labels))
+
+    def fingerprint(self) -> str:
+        """A hash of pixels and labels."""
+        labels = self.all_labels.astype(np.int64).tobytes()
+        digest = sha256(np.ascontiguousarray(self.all_pixels).data)
+        digest.update(labels)
+        return digest.hexdigest()
+
+    def epoch(self, seed: int, epoch: int) -> Items:
+        """Every patch once, in random order."""
+        return np.random.default_rng([seed, epoch]).permutation(self.items)
+
+    def labels(self, items: Items) -> Labels:
+        """Labels (k,)."""
+        return self.all_labels[items]
+
+    def pixels(self, items: Items) -> Pixels:
+        """Colours (k, side, side, 3)."""
+        return self.all_pixels[items]
+
+
+class ManifestPatches:
+    """One part of a manifest. The training part is balanced, the others are taken as they are."""
+
+    def __init__(
+        self, manifest: Manifest, split: Split, part: Part, reader: PatchReader, balance: Balance
+    ) -> None:
+        self.items: Items = rows_of(manifest, split, part)
+        self._manifest, self._split, self._balance = manifest, split, balance
+        self._reader = reader
+        self._labels = manifest.column("label").astype(np.int64)
+        weighted = part == "train" and balance.method == "weight"
+        own = manifest.column("label")[self.items]
+        self.class_weights = class_weights(own) if weighted else (1.0, 1.0)
+
+    def fingerprint(self) -> str:
+        """A hash of the manifest's file and of the rows of this part."""
+        return sha256(sha256_of(self._manifest.path).encode() + self.items.tobytes()).hexdigest()
+
+    def epoch(self, seed: int, epoch: int) -> Items:
+        """Rows of the training part as the balance draws them, whichever part this is."""
+        return draw_epoch(self._manifest, self._split, self._balance, seed, epoch)
+
+    def labels(self, items: Items) -> Labels:
+        """Labels (k,)."""
+        return self._labels[items]
+
+    def pixels(self, items: Items) -> Pixels:
+        """Colours (k, side, side, 3) from packs or slides; raises SlideUnreadable."""
+        return self._reader.read(items)
 
 
 def read_patches(path: Path) -> PatchSet:
-    """All labelled patches of a folder or zip; raises PatchesInvalid."""
+    """All labelled patches of a folder or zip; raises PatchesInvalid unless both labels occur."""
     with PatchFolder(path) as folder:
         pixels = np.concatenate(list(folder.batches(PATCH_SIDE_PX, 256)))
-        return PatchSet(pixels, folder.labels)
+        labels = folder.labels
+    if labels.min() == labels.max():
+        raise PatchesInvalid(
+            f"All patches of '{path.name}' have the label {labels[0]}.",
+            "Training and validation need normal (0) and tumour (1) patches.",
+        )
+    return PatchSet(pixels, labels)
 
 
 def scaled(views: Tensor) -> Tensor:

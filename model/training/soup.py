@@ -4,22 +4,20 @@ It works because the runs start from the same weights and so end in one valley o
 """
 
 import copy
-import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from model.prediction.network import EfficientNetLite0
-from model.training.augment import augment
+from model.training.batches import Batches
 from model.training.config import TrainingConfig
-from model.training.patches import PatchSet, scaled
-from model.training.train import batches
+from model.training.patches import Source, scaled
 
 
 @torch.no_grad()
 def average_nets(
-    nets: Sequence[EfficientNetLite0], patches: PatchSet, config: TrainingConfig
+    nets: Sequence[EfficientNetLite0], patches: Source, config: TrainingConfig
 ) -> EfficientNetLite0:
     """The net with the mean weights, its norm statistics measured anew on `patches`."""
     mean = copy.deepcopy(nets[0])
@@ -32,7 +30,7 @@ def average_nets(
 
 
 @torch.no_grad()
-def measure_norms(net: EfficientNetLite0, patches: PatchSet, config: TrainingConfig) -> None:
+def measure_norms(net: EfficientNetLite0, patches: Source, config: TrainingConfig) -> None:
     """Set the norms' statistics to those of views of the patches.
 
     The mean of several nets' statistics is not that of the mean net's activations.
@@ -41,9 +39,8 @@ def measure_norms(net: EfficientNetLite0, patches: PatchSet, config: TrainingCon
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # a plain mean over all batches
-    chance = torch.Generator().manual_seed(config.seeds[0])
     net.train()
-    for chosen in itertools.islice(batches(patches, config, chance), config.norm_batches):
-        views = augment(torch.from_numpy(patches.pixels[chosen]), config.augmentation, chance)
-        net(scaled(views))
+    device = next(net.parameters()).device
+    for views, _ in Batches(patches, config, config.seeds[0]).load(range(config.norm_batches)):
+        net(scaled(views.to(device)))
     net.eval()
