@@ -11,6 +11,7 @@ COMMANDS = {
     "adopt": "model.cli_adopt",
     "calibrate": "model.cli_calibrate",
     "evaluate": "model.cli_evaluate",
+    "mine": "model.cli_mine",
     "patches": "model.cli_patches",
     "phantom": "model.cli_phantom",
     "predict": "model.cli_predict",
