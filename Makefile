@@ -1,6 +1,7 @@
 # Sentinode. Everything installs into .venv/; nothing else on the machine is touched.
 #   make demo                  the viewer on demonstration slides        (PORT=8000)
 #   make serve SLIDES=DIR      the viewer on your own slides             (PORT=8000)
+#   make phantom-study         the model line on drawn slides, from slides to a report
 #   make test | lint           what CI runs
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ REAL     := $(DEMO)/real/CMU-1-Small-Region.svs
 PHANTOMS := $(DEMO)/phantoms/phantoms.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-slides serve test lint format requirements screenshots clean
+.PHONY: help demo demo-slides serve phantom-study test lint format requirements screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -73,6 +74,13 @@ $(PHANTOMS): | .venv/.runtime
 serve: .venv/.runtime ## The viewer on your own slides: make serve SLIDES=DIR (PORT=8000)
 	@test -n "$(SLIDES)" || { echo "Name the folder of your slides: make serve SLIDES=/path/to/slides"; exit 2; }
 	@exec env SENTINODE_SLIDES="$(SLIDES)" $(BIN)/python -m viewer serve --port $(PORT)
+
+STUDY    ?= $(DEMO)/phantom-study
+# Lesion outlines of CAMELYON16 where they are at hand; without them outlines are drawn.
+OUTLINES ?= $(wildcard ../shared/data/camelyon16_annotations/jsons.zip)
+
+phantom-study: .venv/.training ## The whole model line on drawn slides, with a report (STUDY=DIR)
+	@exec $(BIN)/python -m model study --out $(STUDY) $(if $(OUTLINES),--outlines $(OUTLINES))
 
 # ---- checking ---------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "phantom": "model.cli_phantom",
     "predict": "model.cli_predict",
     "report": "model.cli_report",
+    "study": "model.cli_study",
     "tissue": "model.cli_tissue",
     "train": "model.cli_train",
 }
