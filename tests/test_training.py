@@ -15,7 +15,7 @@ from model.training.log import Log
 from model.training.patches import PatchSet, scaled
 from model.training.soup import average_nets
 from model.training.start import start_net
-from model.training.train import follow, set_rates, train
+from model.training.train import follow, half_type, set_rates, train
 from tests.model_folders import draw_patches, random_net, write_patches
 
 TOY = {
@@ -105,6 +105,15 @@ def test_the_rate_warms_up_and_ends_near_nothing():
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
+def test_rates_may_fall_in_a_line_or_stay():
+    net = start_net(TrainingConfig(**TOY))
+    optimizer = torch.optim.SGD([{"params": net.parameters(), "factor": 2.0}], lr=1)
+    for schedule, expected in (("linear", 1.0), ("constant", 2.0)):
+        config = TrainingConfig(learning_rate=1.0, schedule=schedule, warmup_share=0.1)
+        set_rates(optimizer, config, 0.5)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected)
+
+
 def test_the_moving_mean_follows_weights_and_statistics():
     mean, net = random_net(0), random_net(1)
     before = mean.stem.norm.running_mean.clone()
@@ -163,3 +172,15 @@ def test_patches_that_nothing_can_be_learnt_from_are_refused(tmp_path, factor, m
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 1
     assert message in result.output
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("auto", "float32"), ("bfloat16", "bfloat16")])
+def test_on_the_cpu_half_precision_is_for_who_asks(precision, kind):
+    config = TrainingConfig(**TOY, precision=precision, max_steps=2)
+    assert half_type(config, torch.device("cpu")) is getattr(torch, kind)
+    pixels, labels = draw_patches(32, 32, seed=1)
+    net = train(config, 0, PatchSet(pixels, labels), None, Log(None))
+    assert {each.dtype for each in net.parameters()} == {torch.float32}
+    assert all(each.isfinite().all() for each in net.parameters())
+    torch.manual_seed(0)  # as the run began
+    assert not torch.equal(net.last.conv.weight, start_net(config).last.conv.weight)
