@@ -19,8 +19,8 @@ class PathFreeFormatter(logging.Formatter):
         folders = {*settings.slides, settings.data}
         folders |= {folder.resolve() for folder in folders}
         longest_first = sorted((str(folder) for folder in folders), key=len, reverse=True)
-        # To the end of the quoted text or of the line: names may hold blanks.
-        self._paths = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))})[^'\"\n]*")
+        # To the end of the line: names may hold blanks and quotes.
+        self._paths = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))})[^\n]*")
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and the traceback, without paths."""

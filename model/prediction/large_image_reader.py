@@ -1,5 +1,6 @@
 """Slides that OpenSlide cannot read and large-image can: OME-TIFF, strips, odd compressions."""
 
+import gc
 import logging
 from pathlib import Path
 from threading import Lock
@@ -104,6 +105,8 @@ class LargeImageWsi(Wsi):
         if handle is not None:
             handle.close()
         self._source = None
+        # large-image keeps the file in circles of references, which nothing else breaks.
+        gc.collect()
 
 
 def _um(millimetres: float | None) -> float | None:

@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from model.prediction.errors import unwritable
+from model.prediction.errors import HeatmapInvalid, unwritable
 from model.prediction.heatmap import Heatmap
 from model.prediction.models import Model, load_model
 from model.prediction.scoring import prepare, score_chunk
@@ -15,6 +16,10 @@ from model.prediction.slide import Mpp
 
 NOTICE = "Research use only. Not for diagnostic procedures."
 Progress = Callable[[int, int], None]  # chunks done, chunks planned
+
+# Beside the arrays of a heat map: which slide's content it was made of.
+MARK_FILE = "slide.sha256"
+MARK_END_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ def predict_slide(
 ) -> Prediction:
     """Write `out`/<name>.zarr and `out`/<name>.json; chunks that are stored there are kept.
 
-    Raises the errors of `prepare` and `score_chunk`.
+    Raises the errors of `prepare` and `score_chunk`, and HeatmapInvalid for a heat map that is
+    there of another slide.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -44,6 +50,7 @@ def predict_slide(
     heatmap_path = out / f"{slide.stem}.zarr"
     prepare(slide, model_folder, heatmap_path, mpp)
     heatmap = Heatmap.open(heatmap_path)
+    _check_slide(heatmap, heatmap_path, slide)
     planned, stored = heatmap.planned_chunks(), heatmap.stored_chunks()
     missing = [chunk for chunk in planned if chunk not in stored]
     progress(len(planned) - len(missing), len(planned))
@@ -52,6 +59,38 @@ def predict_slide(
         progress(len(planned) - left, len(planned))
     record = _record(slide, heatmap_path, heatmap, load_model(model_folder))
     return Prediction(heatmap_path, _write(out / f"{slide.stem}.json", record), record)
+
+
+def _check_slide(heatmap: Heatmap, heatmap_path: Path, slide: Path) -> None:
+    """A map of another file of the same name and size must not be gone on with."""
+    mark, content = heatmap_path / MARK_FILE, _content(slide)
+    if not mark.exists() and not heatmap.stored_chunks():
+        _write_whole(mark, content)
+    if not mark.exists() or mark.read_text(encoding="utf-8") != content:
+        raise HeatmapInvalid(
+            "The heat map there is of another slide of the same name.",
+            "Choose another folder, or delete that heat map first.",
+        )
+
+
+def _content(slide: Path) -> str:
+    """A digest of the slide: size and both ends, which hold the directories of its tiles."""
+    digest = sha256()
+    for part in _parts(slide):
+        size_bytes = part.stat().st_size
+        digest.update(size_bytes.to_bytes(8, "little"))
+        with part.open("rb") as file:
+            digest.update(file.read(MARK_END_BYTES))
+            file.seek(max(0, size_bytes - MARK_END_BYTES))
+            digest.update(file.read(MARK_END_BYTES))
+    return digest.hexdigest()
+
+
+def _parts(slide: Path) -> Iterator[Path]:
+    yield slide
+    index = slide.with_suffix("") / "Slidedat.ini"  # of a MIRAX slide, whose own file is a preview
+    if index.is_file():
+        yield index
 
 
 def _record(slide: Path, heatmap_path: Path, heatmap: Heatmap, model: Model) -> dict[str, Any]:
@@ -86,9 +125,13 @@ def _in_words(summary: dict[str, Any], threshold: float) -> str:
 
 
 def _write(path: Path, record: dict[str, Any]) -> Path:
+    return _write_whole(path, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        part.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ They run in any process that sees the slide, the model folder and the heat map: 
 `score_chunk` once for each of `Heatmap.planned_chunks()`.
 """
 
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
@@ -63,10 +64,18 @@ def prepare(slide_path: Path, model_folder: Path, heatmap_path: Path, mpp: Mpp |
         _check_equal(heatmap_path, geometry)
 
 
-def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk: Chunk) -> None:
+def score_chunk(
+    slide_path: Path,
+    model_folder: Path,
+    heatmap_path: Path,
+    chunk: Chunk,
+    check_slide: Callable[[], None] = lambda: None,
+) -> None:
     """Score the cells of one chunk that hold tissue, and store it; also if it is stored already.
 
-    Raises SlideUnreadable, ModelInvalid, HeatmapInvalid or HeatmapUnwritable.
+    `check_slide` is called once the pixels were read and may raise, so that those of a file that
+    was replaced are never stored. Raises SlideUnreadable, ModelInvalid, HeatmapInvalid or
+    HeatmapUnwritable.
     """
     from model.prediction.engine import load_engine  # imports torch, which takes seconds
 
@@ -79,6 +88,7 @@ def score_chunk(slide_path: Path, model_folder: Path, heatmap_path: Path, chunk:
     if cells.any():
         with open_wsi(slide_path) as wsi:
             patches = read_patches(wsi, heatmap.geometry, engine.model, chunk, cells)
+        check_slide()
         probabilities[cells] = engine.probabilities(patches)
     heatmap.write_chunk(chunk, probabilities)
 

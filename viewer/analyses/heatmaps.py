@@ -28,13 +28,15 @@ class OpenHeatmap:
 def open_heatmap(path: Path) -> OpenHeatmap | None:
     """The heat map, or None before there is one; raise HeatmapInvalid if it is damaged."""
     try:
-        return _open(path, path.stat().st_ino)
+        status = path.stat()
+        return _open(path, (status.st_ino, status.st_mtime_ns))
     except FileNotFoundError:
         return None
 
 
 @cached(LRUCache(maxsize=MOST_OPEN), lock=Lock())
-def _open(path: Path, inode: int) -> OpenHeatmap:
-    # The inode makes a heat map that took the place of another one a different key.
+def _open(path: Path, made: tuple[int, int]) -> OpenHeatmap:
+    # Inode and time make a heat map that took the place of another one a different key; chunks are
+    # stored further below and change neither. An inode alone may be given out again.
     heatmap = Heatmap.open(path)
     return OpenHeatmap(heatmap, frozenset(heatmap.planned_chunks()))

@@ -217,6 +217,7 @@ def requeue(session: Session, analysis_id: str, also_done: bool = False) -> bool
         summary=None,
         started_at=None,
         finished_at=None,
+        focus=None,
         **_NOBODY,
     )
 

@@ -21,6 +21,7 @@ from viewer.analyses.lease import CancelRequested, Lease, LeaseLost, Stopping
 from viewer.analyses.order import farthest_first
 from viewer.analyses.reasons import EXPECTED, reason_and_hint
 from viewer.analyses.tasks import score_missing_chunk
+from viewer.errors import SlideChanged
 from viewer.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,11 @@ class Runner:
         self._in_flight[task] = None
         while self._in_flight:
             self._collect(job)
+        try:
+            job.check_slide()
+        except SlideChanged:
+            discard(job.heatmap_path)  # its tissue may be that of another file
+            raise
 
     def _score(self, job: Job, heatmap: Heatmap, chunks: Collection[Chunk]) -> None:
         """Have these chunks computed, those nearest to the viewer's focus first."""
@@ -133,7 +139,7 @@ class Runner:
         job.check_slide()
         for chunk in [waiting.pop() for _ in range(min(room, len(waiting)))]:
             task = self._pool.executor.submit(
-                score_missing_chunk, job.slide.path, job.model.folder, job.heatmap_path, chunk
+                score_missing_chunk, job.slide, job.model.folder, job.heatmap_path, chunk
             )
             self._in_flight[task] = chunk
 

@@ -51,8 +51,12 @@ def guarded(folder: Path, relative_path: str) -> Path:
         real = Path(os.path.realpath(folder / relative_path, strict=True))
     except ValueError as error:  # a NUL in the path
         raise OutsideFolder from error
-    if not real.is_relative_to(folder.resolve(strict=True)):
+    inside = folder.resolve(strict=True)
+    if not real.is_relative_to(inside):
         raise OutsideFolder
+    for part in _parts(folder / relative_path):
+        if not Path(os.path.realpath(part)).is_relative_to(inside):
+            raise OutsideFolder
     # The real path is for checking. Readers get the one in the folder, because the further files
     # of a slide are searched beside it.
     return folder / relative_path

@@ -137,19 +137,28 @@ class SlideImages:
         somebody else asked for must not take the sound ones with it.
         """
         try:
-            with self.pool.lease(file) as slide:
-                return render(slide)
+            return self._rendered(file, render)
         except SlideUnreadable:
-            self.pool.drop(file.id)
+            return self._rendered(file, render)
+
+    def _rendered(self, file: SlideFile, render: Callable[[OpenSlide], bytes]) -> bytes:
         try:
             with self.pool.lease(file) as slide:
-                return render(slide)
+                picture = render(slide)
         except SlideUnreadable:
             self.pool.drop(file.id)
             raise
+        # A reader may open the file by its name at each read: what was replaced is not kept.
+        check_unchanged(file)
+        return picture
 
     def _open(self, file: SlideFile) -> OpenSlide:
         wsi = open_wsi(file.path, self._decoded)
+        try:
+            check_unchanged(file)  # it may have been replaced since it was looked at
+        except SlideChanged:
+            wsi.close()
+            raise
         if wsi.size_l0_px != (file.width_px, file.height_px):
             wsi.close()
             raise SlideChanged

@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from model.prediction.wsi import Mpp
 from viewer.errors import BadRequest
 from viewer.records import Analysis, Resolution, Slide
 from viewer.settings import Settings
-from viewer.slides.library import folder_keys
+from viewer.slides.library import folder_keys, resolution_of
 
 Sort = Literal["name", "suspicion"]
 
@@ -59,18 +60,24 @@ def list_slides(
 
 
 def with_details(session: Session, slides: Sequence[Slide]) -> list[Listed]:
-    """The slides with their resolutions and newest analyses, in the order given."""
+    """The slides with their resolutions and newest analyses, in the order given.
+
+    An analysis belongs to the resolution it was made with; those of another one do not count.
+    """
     ids = [slide.id for slide in slides]
     resolutions = session.scalars(select(Resolution).where(Resolution.slide_id.in_(ids)))
-    resolution_of = {row.slide_id: row for row in resolutions}
+    override_of = {row.slide_id: row for row in resolutions}
     analyses = session.scalars(
         select(Analysis)
         .where(Analysis.slide_id.in_(ids))
         .order_by(Analysis.created_at, Analysis.id)
         .execution_options(populate_existing=True)
     )
-    newest_of = {row.slide_id: row for row in analyses}  # later ones replace earlier ones
-    return [Listed(slide, resolution_of.get(slide.id), newest_of.get(slide.id)) for slide in slides]
+    mpp_of = {slide.id: resolution_of(slide, override_of.get(slide.id))[0] for slide in slides}
+    newest_of = {  # later ones replace earlier ones
+        row.slide_id: row for row in analyses if mpp_of[row.slide_id] == Mpp(row.mpp_x, row.mpp_y)
+    }
+    return [Listed(slide, override_of.get(slide.id), newest_of.get(slide.id)) for slide in slides]
 
 
 def _ordered(sort: Sort) -> tuple[Select[Any], tuple[_Key, ...]]:
@@ -88,14 +95,26 @@ def _ordered(sort: Sort) -> tuple[Select[Any], tuple[_Key, ...]]:
 
 
 def _newest_peaks() -> Select[Any]:
-    """The peak probability of each finished analysis, with its age within its slide from 1 on."""
+    """The peak probability of each finished analysis, with its age within its slide from 1 on.
+
+    Those made with another resolution than the slide's present one do not count.
+    """
     assert Analysis.summary is not None
     newest_first = (Analysis.created_at.desc(), Analysis.id.desc())
-    return select(
+    peaks = select(
         Analysis.slide_id,
         Analysis.summary["peak_probability"].as_float().label("peak"),
         func.row_number().over(partition_by=Analysis.slide_id, order_by=newest_first).label("age"),
-    ).where(Analysis.state == "done")
+    )
+    return (
+        peaks.join(Slide, Slide.id == Analysis.slide_id)
+        .outerjoin(Resolution, Resolution.slide_id == Analysis.slide_id)
+        .where(
+            Analysis.state == "done",
+            Analysis.mpp_x == func.coalesce(Resolution.mpp_x, Slide.mpp_x),
+            Analysis.mpp_y == func.coalesce(Resolution.mpp_y, Slide.mpp_y),
+        )
+    )
 
 
 def _select(keys: Sequence[_Key]) -> Select[Any]:
@@ -123,12 +142,14 @@ def _read_cursor(session: Session, text: str, sort: Sort) -> list[Any]:
     """The keys of the row that the cursor stands for."""
     try:
         parts = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:  # of base64, of UTF-8 or of JSON
+    except (ValueError, RecursionError):  # of base64, of UTF-8 or of JSON
         parts = None
     match sort, parts:
         case "name", ["name", str(slide_id)]:
             numbers = []
-        case "suspicion", ["suspicion", (float() | int()) as peak, str(slide_id)]:
+        case "suspicion", ["suspicion", (float() | int()) as peak, str(slide_id)] if (
+            UNREADABLE <= peak <= 1
+        ):
             numbers = [peak]
         case _:
             raise BadRequest(

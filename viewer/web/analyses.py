@@ -35,7 +35,8 @@ KEEP_FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 PNG_EFFORT = 3
 
-Level0 = Annotated[float, Field(allow_inf_nan=False)]
+# Far beyond any slide, near enough to be squared.
+Level0 = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
 class AnalysisBody(BaseModel):

@@ -17,7 +17,11 @@ def read_query(wanted: type[Wanted]) -> Wanted:
 
 def read_body(wanted: type[Wanted]) -> Wanted:
     """The JSON body; an absent one counts as `{}`. Raises `BadRequest` naming what is wrong."""
-    return _check(wanted, request.get_json() if request.get_data() else {})
+    try:
+        body = request.get_json() if request.get_data() else {}
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deeply.", "Correct the request.") from None
+    return _check(wanted, body)
 
 
 def _check(wanted: type[Wanted], values: object) -> Wanted:

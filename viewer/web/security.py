@@ -39,7 +39,7 @@ HEADERS = {
 def init_app(app: Flask, settings: Settings) -> None:
     """Check every request before it is routed; put the headers on every answer."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    trusted = ("localhost", *settings.trusted_hosts)
+    trusted = ("localhost", settings.host, *settings.trusted_hosts)
 
     @app.before_request
     def check() -> None:
