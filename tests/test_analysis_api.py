@@ -126,8 +126,9 @@ def test_the_focus_is_noted(client, sessions, asked):
     assert client.post(f"/api/v1/analyses/{asked}/focus", json=point).status_code == 204
 
     assert look(sessions, asked).focus == point
-    wrong = client.post(f"/api/v1/analyses/{asked}/focus", json={"x_l0_px": "left"})
-    assert error_of(wrong) == (400, "bad_request")
+    for nonsense in ({"x_l0_px": "left"}, {"x_l0_px": 1e200, "y_l0_px": 0}):
+        wrong = client.post(f"/api/v1/analyses/{asked}/focus", json=nonsense)
+        assert error_of(wrong) == (400, "bad_request")
 
 
 def test_before_the_tissue_is_found_there_is_no_heat_map(client, asked):

@@ -154,3 +154,15 @@ def test_full_disk_leaves_nothing_half_written(slide: Path, model_folder: Path) 
     assert run.returncode == 1
     assert "The disk that holds the heat maps is full." in run.stderr
     assert list((slide.parent / "out").iterdir()) == []
+
+
+def test_another_slide_of_the_same_name_does_not_go_on_with_the_first_ones_map(
+    slide: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    assert predict(slide, model_folder).exit_code == 0
+    slides.known_square_slide(
+        slide, square=slides.Square(10, 20, 170, 180), size_px=(400, 300), mpp=0.97
+    )
+    refused = predict(slide, model_folder)
+    assert refused.exit_code == 1
+    assert "of another slide of the same name" in refused.stderr

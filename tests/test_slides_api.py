@@ -218,3 +218,19 @@ def test_health_without_a_database_is_503(app, client, settings):
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.get_json()["database"] == "unreachable"
+
+
+def test_an_analysis_at_another_resolution_is_not_the_slides(
+    client, slide_folder: Path, scan, sessions
+):
+    make_slide(slide_folder / "a.tif", (40, 30), mpp=0.25)
+    (item,) = scan()
+    analyse(sessions, item["id"], 0.9)
+    place = f"/api/v1/slides/{item['id']}"
+    assert client.get(place).json["state"] == "done"
+
+    wish = {"mpp_x": 0.5, "mpp_y": 0.5, "set_by": "A. Reader"}
+    assert client.put(f"{place}/resolution", json=wish).json["state"] == "unanalysed"
+
+    other = client.get("/api/v1/slides?sort=suspicion").json["items"]
+    assert [slide["analysis"] for slide in other] == [None]

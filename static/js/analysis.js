@@ -17,6 +17,9 @@ import { throttle } from './dom.js';
 
 const POLL_MS = 1000;
 const POLL_HIDDEN_MS = 5000;
+/** An analysis that ended may be taken up again, from another window say. */
+const POLL_ENDED_MS = 10_000;
+const POLL_ENDED_HIDDEN_MS = 30_000;
 const FOCUS_EVERY_MS = 1000;
 /** A queued analysis asks after the worker once in so many polls. */
 const HEALTH_EVERY_POLLS = 4;
@@ -37,7 +40,7 @@ export function foundNoTissue(analysis) {
   );
 }
 
-/** Follows one analysis until it ends: its state, its heat map, and what changes in it. */
+/** Follows one analysis: its state, its heat map, and what changes in it. */
 export class AnalysisWatcher {
   /**
    * @param {string} slideId
@@ -115,21 +118,24 @@ export class AnalysisWatcher {
   async _poll() {
     const id = this.analysis?.id;
     if (!id) return;
-    let complete = false;
+    let ended = false;
     try {
       const analysis = await api.analysis(id);
       if (this.analysis?.id !== id) return; // another one is followed by now
       this._take(analysis);
-      complete = (await this._followHeatmap(analysis)) && !isActive(analysis);
+      ended = (await this._followHeatmap(analysis)) && !isActive(analysis);
       await this._askAfterWorker(analysis);
     } catch (error) {
       if (error instanceof ApiError && error.status < 500) {
         this._handlers.onError(error);
-        complete = true;
+        this._timer = 0;
+        return;
       }
     }
-    this._timer = 0;
-    if (!complete) this._schedule(document.hidden ? POLL_HIDDEN_MS : POLL_MS);
+    const [shown, hidden] = ended
+      ? [POLL_ENDED_MS, POLL_ENDED_HIDDEN_MS]
+      : [POLL_MS, POLL_HIDDEN_MS];
+    this._schedule(document.hidden ? hidden : shown);
   }
 
   /**

@@ -56,9 +56,10 @@ function definedOnly(fields) {
 /**
  * @param {L.Map} map
  * @param {Scale} scale
- * @param {OverlaySettings} overlay
+ * @param {OverlayState} state
  */
-export function writeHash(map, scale, overlay) {
+export function writeHash(map, scale, state) {
+  const overlay = state.settings;
   const { x, y } = toL0(map.getCenter());
   const value = scale.valueAt(map.getZoom());
   const fields = {
@@ -67,7 +68,7 @@ export function writeHash(map, scale, overlay) {
     [scale.mpp ? 'mag' : 'zoom']: String(Number(value.toPrecision(7))),
     ov: overlay.shown ? '1' : '0',
     op: overlay.opacity.toFixed(2),
-    lo: String(Number(overlay.lower.toFixed(4))),
+    ...(state.lowerIsKnown ? { lo: String(Number(overlay.lower.toFixed(4))) } : {}),
     hi: String(Number(overlay.upper.toFixed(4))),
     map: overlay.colormap,
   };
@@ -82,7 +83,7 @@ export function writeHash(map, scale, overlay) {
  */
 export function followView(map, scale, overlay) {
   const write = throttle(() => {
-    history.replaceState(null, '', writeHash(map, scale, overlay.settings));
+    history.replaceState(null, '', writeHash(map, scale, overlay));
   }, WRITE_EVERY_MS);
   map.on('moveend', write);
   overlay.subscribe(write);

@@ -23,6 +23,8 @@ export class OverlayState {
     };
     if (this.settings.lower > this.settings.upper) this.settings.lower = this.settings.upper;
     this._lowerIsChosen = fromLink.lower !== undefined;
+    /** Before the model is known, the lower limit is a stand-in that no link may carry on. */
+    this.lowerIsKnown = this._lowerIsChosen;
     this._hatchIsChosen = false;
     /** @type {(() => void)[]} */
     this._listeners = [];
@@ -36,7 +38,10 @@ export class OverlayState {
   /** @param {Partial<OverlaySettings>} change */
   set(change) {
     this.settings = { ...this.settings, ...change };
-    if (change.lower !== undefined) this._lowerIsChosen = true;
+    if (change.lower !== undefined) {
+      this._lowerIsChosen = true;
+      this.lowerIsKnown = true;
+    }
     if (change.hatch !== undefined) this._hatchIsChosen = true;
     if (change.opacity !== undefined) remember('opacity', String(change.opacity));
     if (change.colormap !== undefined) remember('colormap', change.colormap);

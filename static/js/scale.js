@@ -54,7 +54,7 @@ export class Scale {
 
   /** @param {number} value */
   label(value) {
-    const digits = value < 1 ? 2 : value < 100 ? 1 : 0;
+    const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
     return `${Number(value.toFixed(digits))}${this.unit}`;
   }
 

@@ -118,3 +118,20 @@ def test_no_tissue_is_never_no_cancer(slide: Site, open_viewer: OpenPage) -> Non
     page = open_viewer(slide.viewer_url(NAME))
     expect(page.locator("#analysis-state")).to_contain_text("nothing was analysed")
     expect(page.locator("#analysis-result")).to_be_hidden()
+
+
+def test_a_reload_before_the_model_is_known_keeps_the_models_threshold(
+    slide: Site, open_viewer: OpenPage
+) -> None:
+    page = open_viewer(slide.viewer_url(NAME))
+    page.wait_for_function("() => location.hash.includes('op=')")
+    assert "lo=" not in page.evaluate("() => location.hash")
+
+    slide.heatmap(NAME, columns=SHAPE[1], rows=SHAPE[0], step_l0_x_px=64, step_l0_y_px=64)
+    slide.analysis(NAME, "running")
+    page.reload()
+    wait_for_heatmap(page)
+
+    threshold = page.evaluate("() => new URLSearchParams(location.hash.slice(1)).get('lo')")
+    info = page.request.get(f"{slide.url}/api/v1/analyses/{slide.slide(NAME)['id']:0>32}/heatmap")
+    assert float(threshold) == pytest.approx(info.json()["threshold"], abs=1e-4)
