@@ -41,7 +41,7 @@ def done(settings, sessions, asked):
 
 
 def error_of(answer):
-    return answer.status_code, answer.get_json()["error"]["code"]
+    return answer.status_code, answer.get_json()["code"]
 
 
 def test_asking_queues_an_analysis(client, slide_id):

@@ -43,7 +43,7 @@ def test_its_pictures_say_why_there_are_none(client, library):
     for address in (".dzi", "_files/0/0_0.jpeg", "/thumbnail.jpeg"):
         answer = client.get(f"/slides/{item['id']}{address}")
         assert answer.status_code == 422
-        assert answer.get_json()["error"]["message"] == item["problem"]["reason"]
+        assert answer.get_json()["detail"] == item["problem"]["reason"]
 
 
 def test_its_page_explains(client, library):
@@ -125,5 +125,5 @@ def test_a_damaged_part_is_said_and_the_rest_still_shown(client, slide_folder: P
     tile = f"/slides/{item['id']}_files/10/{{}}.jpeg"
     answer = client.get(tile.format("0_0"))
     assert answer.status_code == 422
-    assert answer.get_json()["error"]["code"] == "slide_unreadable"
+    assert answer.get_json()["code"] == "slide_unreadable"
     assert client.get(tile.format("2_1")).status_code == 200

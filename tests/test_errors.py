@@ -39,6 +39,10 @@ def test_every_error_has_a_status(kind):
         (viewer_errors.SlideChanged(), 410),
         (viewer_errors.ResolutionMissing(), 409),
         (viewer_errors.BadRequest("a", "b"), 400),
+        (viewer_errors.ReaderUnknown(), 401),
+        (viewer_errors.HeatmapLocked(), 403),
+        (viewer_errors.Stale(), 412),
+        (viewer_errors.PreconditionMissing(), 428),
         (SlideUnreadable("a", "b"), 422),
         (ZeroDivisionError(), 500),
     ],
@@ -49,13 +53,14 @@ def test_statuses(error, status):
 
 def test_the_api_answers_with_json(client):
     answer = client.get("/api/v1/slides/" + "0" * 20)
-    assert (answer.status_code, answer.mimetype) == (404, "application/json")
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert answer.get_json() == {
-        "error": {
-            "code": "slide_not_found",
-            "message": "There is no such slide.",
-            "hint": "It may have been removed from its folder; go back to the worklist.",
-        }
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no such slide.",
+        "code": "slide_not_found",
+        "hint": "It may have been removed from its folder; go back to the worklist.",
     }
 
 
@@ -63,7 +68,7 @@ def test_the_api_answers_with_json(client):
 def test_unknown_addresses_answer_programs_with_json(client, address: str):
     answer = client.get(address)
     assert answer.status_code == 404
-    assert answer.get_json()["error"]["code"] == "not_found"
+    assert answer.get_json()["code"] == "not_found"
 
 
 @pytest.mark.parametrize("address", ["/nothing", "/slides/x", "/slides/" + "0" * 20])
@@ -83,7 +88,7 @@ def test_a_failure_inside_is_a_plain_500(app, client):
 
     answer = client.get("/api/v1/fails")
     assert answer.status_code == 500
-    assert answer.get_json()["error"]["code"] == "internal_server_error"
+    assert answer.get_json()["code"] == "internal_server_error"
     assert "secret" not in answer.text
 
 
@@ -95,7 +100,7 @@ def test_a_wrong_method_names_the_right_ones(client):
     answer = client.post("/api/v1/slides")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
-    assert answer.get_json()["error"]["code"] == "method_not_allowed"
+    assert answer.get_json()["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -113,4 +118,4 @@ def test_bodies_that_are_no_json_object(client, body: bytes, content_type: str, 
     address = f"/api/v1/slides/{'0' * 20}/resolution"
     answer = client.put(address, data=body, content_type=content_type)
     assert answer.status_code == status
-    assert answer.get_json()["error"]["message"]
+    assert answer.get_json()["detail"]

@@ -82,7 +82,7 @@ def test_wrong_values_are_refused_by_name(client, uncalibrated, wrong: dict):
     body = {"mpp_x": 0.25, "mpp_y": 0.25, "set_by": "me"} | wrong
     answer = put(client, uncalibrated, **body)
     assert answer.status_code == 400
-    assert next(iter(wrong)) in answer.get_json()["error"]["message"]
+    assert next(iter(wrong)) in answer.get_json()["detail"]
     assert client.get(f"/api/v1/slides/{uncalibrated['id']}").get_json()["mpp_x"] is None
 
 
@@ -92,7 +92,7 @@ def test_nothing_may_be_left_out(client, uncalibrated, missing: str):
     del body[missing]
     answer = put(client, uncalibrated, **body)
     assert answer.status_code == 400
-    assert missing in answer.get_json()["error"]["message"]
+    assert missing in answer.get_json()["detail"]
 
 
 def test_unknown_and_unreadable_slides_have_none(client, slide_folder: Path, scan):

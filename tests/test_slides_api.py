@@ -179,7 +179,7 @@ def test_a_cursor_holds_no_name(client, slide_folder: Path, scan):
 def test_wrong_parameters_are_refused(client, query: str):
     answer = client.get(f"/api/v1/slides?{query}")
     assert answer.status_code == 400
-    assert answer.get_json()["error"]["code"] == "bad_request"
+    assert answer.get_json()["code"] == "bad_request"
 
 
 def test_a_cursor_of_another_order_is_refused(client, slide_folder: Path, scan):

@@ -2,9 +2,12 @@
 
 # ruff: noqa: N818 - named after what is wrong, as the HTTP statuses are; "Error" would add nothing
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from model.prediction.errors import (
@@ -18,6 +21,8 @@ from model.prediction.errors import (
     SlideUnreadable,
 )
 
+PROBLEM = "application/problem+json"
+
 
 class ViewerError(Exception):
     """Something a user can act on: what is wrong (`message`), what to do (`hint`)."""
@@ -28,6 +33,9 @@ class ViewerError(Exception):
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
+        # Further members of the answer (RFC 9457, 3.2) and further headers.
+        self.members: dict[str, Any] = {}
+        self.headers: dict[str, str] = {}
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}"
@@ -116,6 +124,77 @@ class Forbidden(ViewerError):
     code = "forbidden"
 
 
+class HeatmapLocked(Forbidden):
+    """The heat map and all that follows from it stay closed until the reader's first verdict."""
+
+    code = "heatmap_locked"
+
+    def __init__(
+        self,
+        message: str = "The heat map of this slide is locked.",
+        hint: str = "Give your verdict first; it opens then.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class ReaderUnknown(ViewerError):
+    """Nobody said who is asking, and this request needs a name."""
+
+    code = "reader_unknown"
+
+    def __init__(
+        self,
+        message: str = "Sentinode does not know who you are.",
+        hint: str = "Say your name (PUT /api/v1/me), or send a token.",
+    ) -> None:
+        super().__init__(message, hint)
+        self.headers["WWW-Authenticate"] = "Bearer"
+
+
+class TokenInvalid(ReaderUnknown):
+    """The token sent is none of ours, or was revoked."""
+
+    code = "token_invalid"
+
+    def __init__(
+        self,
+        message: str = "This token is unknown or was revoked.",
+        hint: str = "Make a new one with: python -m viewer token create NAME",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class PreconditionMissing(ViewerError):
+    """A change must say, by If-Match, which state it was made for."""
+
+    code = "precondition_missing"
+
+    def __init__(
+        self,
+        message: str = "The header If-Match is missing.",
+        hint: str = "Send the ETag of the state you changed, so that nobody's work is lost.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class Stale(ViewerError):
+    """Somebody else changed it first; `current` is how it is now, `etag` its ETag (unquoted)."""
+
+    code = "stale"
+
+    def __init__(
+        self,
+        message: str = "Somebody else changed this meanwhile.",
+        hint: str = "Look at the present state and make your change again.",
+        current: object = None,
+        etag: str | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.members["current"] = current
+        if etag is not None:
+            self.headers["ETag"] = f'"{etag}"'
+
+
 class Conflict(ViewerError):
     """The request does not fit the state of the thing it is about."""
 
@@ -147,6 +226,9 @@ STATUS_CODES: dict[type[Exception], HTTPStatus] = {
     SlideChanged: HTTPStatus.GONE,
     BadRequest: HTTPStatus.BAD_REQUEST,
     Forbidden: HTTPStatus.FORBIDDEN,
+    ReaderUnknown: HTTPStatus.UNAUTHORIZED,
+    PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
+    Stale: HTTPStatus.PRECONDITION_FAILED,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ViewerError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -187,7 +269,9 @@ def init_app(app: Flask) -> None:
 
 
 def _viewer_error(error: ViewerError) -> Response:
-    return _answer(status_of(error), error.code, error.message, error.hint)
+    answer = _answer(status_of(error), error.code, error.message, error.hint, error.members)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _prediction_error(error: PredictionError) -> Response:
@@ -227,16 +311,38 @@ def _http_error(error: HTTPException) -> Response:
     return answer
 
 
-def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> Response:
+def _answer(
+    status: HTTPStatus,
+    code: str,
+    message: str,
+    hint: str,
+    members: Mapping[str, Any] = MappingProxyType({}),
+) -> Response:
     if _wants_page():
-        body: str | Response = render_template(
+        page = render_template(
             "error.html", status=int(status), title=status.phrase, message=message, hint=hint
         )
+        answer = make_response(page, status)
     else:
-        body = jsonify(error={"code": code, "message": message, "hint": hint})
-    answer = make_response(body, status)
+        answer = make_response(json.dumps(_problem(status, code, message, hint, members)), status)
+        answer.mimetype = PROBLEM
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _problem(
+    status: HTTPStatus, code: str, message: str, hint: str, members: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The members of RFC 9457, with our `code` and `hint` and what the error adds."""
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": message,
+        "code": code,
+        "hint": hint,
+        **members,
+    }
 
 
 def _wants_page() -> bool:

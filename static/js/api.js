@@ -21,12 +21,14 @@ export class ApiError extends Error {
    * @param {string} code
    * @param {string} message
    * @param {string} hint
+   * @param {unknown} [current] how the thing is now, where somebody else changed it first (412)
    */
-  constructor(status, code, message, hint) {
+  constructor(status, code, message, hint, current) {
     super(message);
     this.status = status;
     this.code = code;
     this.hint = hint;
+    this.current = current;
   }
 }
 
@@ -81,24 +83,53 @@ async function request(url, options = {}) {
 /** @param {Response} answer */
 async function errorOf(answer) {
   const body = await answer.json().catch(() => ({}));
-  const { code, message, hint } = body.error ?? {};
   return new ApiError(
     answer.status,
-    code ?? 'unknown',
-    message ?? TEXTS.unknownError,
-    hint ?? TEXTS.unknownErrorHint,
+    body.code ?? 'unknown',
+    body.detail ?? TEXTS.unknownError,
+    body.hint ?? TEXTS.unknownErrorHint,
+    body.current,
   );
+}
+
+/** @type {(() => Promise<unknown>) | null} */
+let askWho = null;
+
+/**
+ * How to ask a person for the name, when a write needs one; the write is tried once more then.
+ * @param {() => Promise<unknown>} ask rejects when the person does not want to tell
+ */
+export function whenReaderUnknown(ask) {
+  askWho = ask;
 }
 
 /**
  * @param {string} url
- * @param {'POST' | 'PUT'} [method]
- * @param {object} [body]
+ * @param {RequestInit} options
  */
-async function json(url, method, body) {
+async function write(url, options) {
+  try {
+    return await request(url, options);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'reader_unknown' || !askWho) throw error;
+    await askWho();
+    return request(url, options);
+  }
+}
+
+/**
+ * One request of the JSON interface; parts of the page may use it for addresses of their own.
+ * @param {string} url
+ * @param {'POST' | 'PUT' | 'PATCH' | 'DELETE'} [method]
+ * @param {object} [body]
+ * @param {{ifMatch?: string | number}} [conditions] `ifMatch`: the `version` that was changed
+ */
+export async function json(url, method, body, { ifMatch } = {}) {
   if (!method) return (await request(url, { cache: 'no-cache' })).json();
+  /** @type {Record<string, string>} */
   const headers = { 'Content-Type': 'application/json' };
-  const answer = await request(url, { method, headers, body: JSON.stringify(body ?? {}) });
+  if (ifMatch !== undefined) headers['If-Match'] = `"${ifMatch}"`;
+  const answer = await write(url, { method, headers, body: JSON.stringify(body ?? {}) });
   return answer.status === 204 ? null : answer.json();
 }
 
