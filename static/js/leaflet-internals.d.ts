@@ -39,6 +39,7 @@ declare module 'leaflet' {
     _limitZoom(zoom: number): number;
     _move(center: L.LatLng, zoom: number, data?: object): this;
     _moveEnd(zoomChanged: boolean): this;
+    _rawPanBy(offset: L.Point): void;
     _moveStart(zoomChanged: boolean, noMoveStart: boolean): this;
     _stop(): this;
   }

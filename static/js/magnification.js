@@ -9,10 +9,11 @@ export class MagnificationBar {
   /**
    * @param {L.Map} map
    * @param {Scale} scale
-   * @param {() => void} fit
+   * @param {{fit: () => void, zoomTo: (zoom: number) => void}} actions
    */
-  constructor(map, scale, fit) {
+  constructor(map, scale, { fit, zoomTo }) {
     this._map = map;
+    this._zoomTo = zoomTo;
     this._scale = scale;
     this._value = byId('magnification-value');
     this._digital = byId('magnification-digital');
@@ -32,7 +33,7 @@ export class MagnificationBar {
     const button = make('button', { class: 'step', text: this._scale.mpp ? String(step) : label });
     button.type = 'button';
     button.setAttribute('aria-label', label);
-    button.addEventListener('click', () => this._map.setZoom(this._scale.zoomOf(step)));
+    button.addEventListener('click', () => this._zoomTo(this._scale.zoomOf(step)));
     return button;
   }
 

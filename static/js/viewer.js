@@ -6,7 +6,7 @@ import { ApiError, api } from './api.js';
 import { showSlideChanged, watchConnection } from './banner.js';
 import { followView, readHash } from './deeplink.js';
 import { parseDescriptor } from './deepzoom-layer.js';
-import { byId, recall, reducedMotion, remember, setText, throttle } from './dom.js';
+import { byId, recall, remember, setText, throttle } from './dom.js';
 import { HeatmapView } from './heatmap-view.js';
 import { Legend } from './legend.js';
 import { MagnificationBar } from './magnification.js';
@@ -172,23 +172,23 @@ function startAnalysis(slide, watcher, panel) {
 }
 
 /**
+ * @param {import('./mover.js').Mover} mover
  * @param {L.Map} map
  * @param {SlideScale} scale
  * @param {() => void} fit
  */
-function moveActions(map, scale, fit) {
-  const motion = { duration: 0.15, animate: !reducedMotion() };
+function moveActions(mover, map, scale, fit) {
   const pan = (/** @type {number} */ x, /** @type {number} */ y) => ({
-    press: () => void map.panBy([x * PAN_PX, y * PAN_PX], motion),
+    press: () => mover.panBy(x * PAN_PX, y * PAN_PX),
   });
   const panFar = (/** @type {number} */ direction) => ({
-    press: () => void map.panBy([0, (direction * map.getSize().y) / 2], motion),
+    press: () => mover.panBy(0, (direction * map.getSize().y) / 2),
   });
   const steps = scale.steps.map((step, index) => [
     `step${index}`,
     {
       press: () => {
-        if (scale.has(step)) map.setZoom(scale.zoomOf(step));
+        if (scale.has(step)) mover.goTo(scale.zoomOf(step));
         else announce(TEXTS.viewer.onlyTo(scale.label(scale.native)));
       },
     },
@@ -200,8 +200,8 @@ function moveActions(map, scale, fit) {
     panDown: pan(0, 1),
     panUpFar: panFar(-1),
     panDownFar: panFar(1),
-    zoomIn: { press: () => void map.zoomIn(ZOOM_STEP) },
-    zoomOut: { press: () => void map.zoomOut(ZOOM_STEP) },
+    zoomIn: { press: () => mover.zoomBy(ZOOM_STEP) },
+    zoomOut: { press: () => mover.zoomBy(-ZOOM_STEP) },
     fit: { press: fit },
     ...Object.fromEntries(steps),
   };
@@ -253,8 +253,8 @@ async function open(slide) {
   const scale = new Scale(slide);
   const link = readHash(location.hash, scale);
   const overlay = new OverlayState(link.overlay);
-  const { map, fit, layers } = createMap(byId('map'), info, scale, link);
-  new MagnificationBar(map, scale, fit);
+  const { map, mover, fit, layers } = createMap(byId('map'), info, scale, link);
+  new MagnificationBar(map, scale, { fit, zoomTo: zoom => mover.goTo(zoom) });
   addScaleBar(map, scale);
   const legend = new Legend(overlay);
   const probe = new Probe(map, scale, overlay, p => legend.setProbe(p));
@@ -272,14 +272,14 @@ async function open(slide) {
   });
   followView(map, scale, overlay);
   listenToKeys({
-    ...moveActions(map, scale, fit),
+    ...moveActions(mover, map, scale, fit),
     ...pageActions(slide, overlay, view, togglePanel),
   });
   window.addEventListener('hashchange', event => {
     // Not location.hash: followView may have written the old view there meanwhile.
     const wanted = readHash(new URL(event.newURL).hash, scale);
-    const still = { animate: !reducedMotion() };
-    map.setView(wanted.center ?? map.getCenter(), wanted.zoom ?? map.getZoom(), still);
+    const { x, y } = toL0(wanted.center ?? map.getCenter());
+    void mover.flyTo(x, y, wanted.zoom);
     overlay.set(wanted.overlay);
   });
 }
