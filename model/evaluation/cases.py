@@ -23,6 +23,7 @@ from model.extraction.study import StudySlide
 from model.extraction.windows import Windows
 from model.prediction.errors import HeatmapInvalid
 from model.prediction.heatmap import Heatmap, HeatmapGeometry
+from model.prediction.hotspots import score_rule
 from model.prediction.wsi import Mpp, Wsi, open_wsi
 
 CELL_PARTS = 8  # a cell is labelled by mask pixels of an eighth of its side, about 4 µm
@@ -50,9 +51,7 @@ class Rules:
 
     def score_rule(self) -> str:
         """In words, for the report."""
-        if self.top_cells == 1:
-            return "highest probability of any analysed cell"
-        return f"mean of the {self.top_cells} highest cells"
+        return score_rule(self.top_cells)
 
 
 @dataclass(frozen=True)

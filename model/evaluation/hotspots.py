@@ -5,14 +5,17 @@ floor (the rule of Liu et al. 2017, arXiv:1703.02442, and of NCRF; radius 6 cell
 Regions: every connected region above a threshold becomes one detection at its highest cell.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import measure
 
 from model.evaluation.detections import Detection
 from model.evaluation.errors import EvaluationInvalid
+from model.prediction.hotspots import slide_score as prediction_score
+from model.prediction.regions import Cell, ranked_regions
+
+__all__ = ["FLOOR", "SILENCED_UM", "Cell", "Grid", "detections", "peaks", "regions", "slide_score"]
 
 SILENCED_UM = 187.0  # 6 cells of 128 level-0 px of 0.243 µm
 # FROC goes through all thresholds itself; a lower floor adds points at its lax end and moves none.
@@ -41,13 +44,6 @@ class Grid(Protocol):
         """Height of a cell."""
 
 
-class Cell(NamedTuple):
-    """One cell of the heat map."""
-
-    row: int
-    column: int
-
-
 def peaks(
     probabilities: Probabilities,
     cell_um: tuple[float, float],
@@ -73,15 +69,10 @@ def peaks(
 
 def regions(probabilities: Probabilities, threshold: float) -> list[Cell]:
     """The highest cell of each 8-connected region ≥ `threshold`, highest first."""
-    values = np.nan_to_num(probabilities, nan=-1.0)
-    labels = measure.label(values >= threshold, connectivity=2)
-    found = []
-    for region in measure.regionprops(labels, intensity_image=values):
-        row, column = np.unravel_index(
-            np.argmax(np.where(region.image, region.image_intensity, -1.0)), region.image.shape
-        )
-        found.append(Cell(int(row) + region.bbox[0], int(column) + region.bbox[1]))
-    return sorted(found, key=lambda cell: (-values[cell], cell))
+    found, _ = ranked_regions([probabilities], threshold)
+    return sorted(
+        (region.peak_cell for region in found), key=lambda cell: (-probabilities[cell], cell)
+    )
 
 
 def detections(
@@ -103,13 +94,13 @@ def detections(
 
 def slide_score(probabilities: Probabilities, top_cells: int = 1) -> float:
     """Mean of the `top_cells` highest analysed cells; 1 is the maximum. Refuse an empty map."""
-    analysed = probabilities[~np.isnan(probabilities)]
-    if not analysed.size:
+    score = prediction_score([probabilities], top_cells)
+    if score is None:
         raise EvaluationInvalid(
             "No cell of the heat map was analysed, so the slide has no score.",
             "Leave the slide out, or look at its tissue mask.",
         )
-    return float(np.sort(analysed)[-top_cells:].mean())
+    return score
 
 
 def _disc(cell_um: tuple[float, float], radius_um: float) -> NDArray[np.bool_]:
