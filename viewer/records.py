@@ -118,6 +118,30 @@ class Analysis(Base):
     focus: Mapped[dict[str, float] | None] = mapped_column(JSON(none_as_null=True))
     focus_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # What was found on the finished heat map; all null until it was looked for.
+    score: Mapped[float | None]
+    score_rule: Mapped[str | None] = mapped_column(Text)
+    hotspots: Mapped[int | None]
+    warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Hotspot(Base):
+    """One hot spot of a finished analysis; the highest ranks of `Analysis.hotspots` are kept."""
+
+    __tablename__ = "hotspot"
+
+    analysis_id: Mapped[str] = mapped_column(
+        ForeignKey("analysis.id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    peak_probability: Mapped[float]
+    mean_probability: Mapped[float]
+    area_mm2: Mapped[float]
+    longest_um: Mapped[float]
+    size_class: Mapped[str]
+    x_l0_px: Mapped[float]
+    y_l0_px: Mapped[float]
+    bbox_l0_px: Mapped[list[float]] = mapped_column(JSON)
 
 
 class Worker(Base):

@@ -3,10 +3,12 @@
 from alembic import context
 
 from viewer.db import Base
+from viewer.reading.records import Reading
 from viewer.records import Slide
+from viewer.tour.records import Sweep
 
 # Importing the records fills the metadata that `--autogenerate` compares with.
-assert Slide.metadata is Base.metadata
+assert Slide.metadata is Reading.metadata is Sweep.metadata is Base.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
