@@ -1,6 +1,8 @@
 """`python -m viewer`: the commands. What they need is imported when they run."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -8,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from viewer.settings import Settings
 
 FOLDER = click.Path(path_type=Path)
@@ -93,6 +97,69 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         click.echo(f"SENTINODE_{name.upper()}={_shown(getattr(present, name))}")
         click.echo(click.wrap_text(field.description or "", 78, "    ", "    ") + "\n")
+
+
+@main.group()
+def token() -> None:
+    """Tokens with which scripts sign in: create, list, revoke."""
+
+
+@token.command("create")
+@click.argument("name")
+def token_create(name: str) -> None:
+    """Make a token that acts in the NAME of a reader, and print it: nobody can tell it again."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from viewer.readers import ReaderName
+    from viewer.tokens import create_token
+
+    try:
+        reader = TypeAdapter(ReaderName).validate_python(name)
+    except ValidationError as error:
+        raise click.ClickException(f"The name {error.errors()[0]['msg']}.") from None
+    with _writing() as session:
+        row, secret = create_token(session, reader)
+    click.echo(f"Token {row.id} of {row.reader}; keep it secret, it is not shown again:", err=True)
+    click.echo(secret)
+
+
+@token.command("list")
+def token_list() -> None:
+    """List the tokens: id, reader, when made, last used and revoked."""
+    from viewer.db import iso_utc
+    from viewer.tokens import list_tokens
+
+    with _writing() as session:
+        for row in list_tokens(session):
+            used, revoked = iso_utc(row.used_at) or "never", iso_utc(row.revoked_at)
+            end = f"  revoked {revoked}" if revoked else ""
+            click.echo(f"{row.id}  {row.reader}  made {iso_utc(row.created_at)}  used {used}{end}")
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+def token_revoke(token_id: str) -> None:
+    """Revoke the token with this ID at once."""
+    from viewer.tokens import revoke_token
+
+    with _writing() as session:
+        revoked = revoke_token(session, token_id)
+    if not revoked:
+        raise click.ClickException("There is no valid token with this id; see: token list")
+    click.echo(f"Token {token_id} is revoked.")
+
+
+@contextmanager
+def _writing() -> Iterator["Session"]:
+    """A transaction on a database of this version's layout."""
+    from viewer.db import make_engine, make_sessions, writing
+    from viewer.migrations import migrate as bring_up_to_date
+
+    engine = make_engine(_settings())
+    bring_up_to_date(engine)
+    with writing(make_sessions(engine)) as session:
+        yield session
+    engine.dispose()
 
 
 def _shown(value: object) -> str:

@@ -27,7 +27,8 @@ def _parts(texts: Iterable[str]) -> tuple[str, ...]:
 
 # NoDecode: pydantic-settings would otherwise want JSON in these variables.
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
-HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+HostNames = Names
 
 
 class Settings(BaseSettings):
@@ -103,6 +104,17 @@ class Settings(BaseSettings):
         description="Host names the web side answers to beside localhost and plain IP addresses, "
         "separated by commas; '.example.org' stands for all names below it. Protects against DNS "
         "rebinding.",
+    )
+    reader_header: str | None = Field(
+        default=None,
+        description="Request header in which a proxy that signs people in names the reader, for "
+        "example 'X-Forwarded-User'. Then nothing else tells who reads, so nobody may reach "
+        "Sentinode but through that proxy.",
+    )
+    blind_first_read: Names = Field(
+        default=(),
+        description="Names of slide folders, separated by commas, or 'all': there a reader sees "
+        "heat map, hot spots and score of a slide only after a first verdict of his or her own.",
     )
     lease_s: float = Field(
         default=60,

@@ -1,5 +1,8 @@
 """What may stand in an address; anything else is 404 before any code of ours sees it."""
 
+import re
+from typing import Any
+
 from werkzeug.routing import BaseConverter
 
 
@@ -21,3 +24,17 @@ class IndexConverter(BaseConverter):
     def to_url(self, value: int) -> str:
         """Its digits."""
         return str(value)
+
+
+def path_schema(kind: str, options: str) -> dict[str, Any]:
+    """The JSON schema of what may stand in an address, by converter and its options."""
+    match kind:
+        case "slide_id":
+            return {"type": "string", "pattern": f"^{SlideIdConverter.regex}$"}
+        case "index":
+            return {"type": "integer", "minimum": 0, "maximum": 9_999_999}
+        case "int":
+            return {"type": "integer", "minimum": 0}
+    found = re.search(r"length=(\d+)", options)
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
+    return schema | ({"minLength": int(found[1]), "maxLength": int(found[1])} if found else {})

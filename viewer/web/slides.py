@@ -5,13 +5,15 @@ from typing import Annotated, Any
 
 from flask import Blueprint, jsonify, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from model.prediction.slide import SANE_MPP
 from model.prediction.wsi import Mpp
 from viewer.analyses.status import Status
 from viewer.db import iso_utc, writing
+from viewer.errors import BadRequest
+from viewer.readers import ReaderName, current_reader
 from viewer.records import Slide
 from viewer.services import services
 from viewer.slides.library import (
@@ -49,7 +51,8 @@ class ResolutionBody(BaseModel):
 
     mpp_x: UmPerPx
     mpp_y: UmPerPx
-    set_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    # Needed where Sentinode does not know who asks; otherwise that name counts.
+    set_by: ReaderName | None = None
 
 
 @bp.get("")
@@ -77,9 +80,13 @@ def show(slide_id: str) -> ResponseReturnValue:
 def put_resolution(slide_id: str) -> ResponseReturnValue:
     """Set the resolution; kept with who and when."""
     body = read_body(ResolutionBody)
+    reader = current_reader()
+    set_by = reader.name if reader else body.set_by
+    if set_by is None:
+        raise BadRequest("set_by: who sets the resolution is missing.", "Say your name.")
     with writing(services().sessions) as session:
         check_readable(slide_row(session, services().settings, slide_id))
-        set_resolution(session, slide_id, Mpp(body.mpp_x, body.mpp_y), body.set_by)
+        set_resolution(session, slide_id, Mpp(body.mpp_x, body.mpp_y), set_by)
         session.flush()
         return jsonify(find_slide(session, slide_id))
 
