@@ -18,7 +18,20 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from viewer.services import EXTENSION, Services
     from viewer.settings import PROJECT_FOLDER, Settings
     from viewer.slides.images import SlideImages
-    from viewer.web import analyses, health, me, openapi, pages, security, slides, tiles, vendor
+    from viewer.web import (
+        analyses,
+        flag_exchange,
+        flags,
+        health,
+        me,
+        openapi,
+        pages,
+        readings,
+        security,
+        slides,
+        tiles,
+        vendor,
+    )
     from viewer.web.converters import IndexConverter, SlideIdConverter
 
     settings = settings or Settings()
@@ -35,6 +48,18 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     app.url_map.converters.update(slide_id=SlideIdConverter, index=IndexConverter)
     errors.init_app(app)
     security.init_app(app, settings)
-    for module in (pages, slides, tiles, analyses, health, vendor, me, openapi):
+    for module in (
+        pages,
+        slides,
+        tiles,
+        analyses,
+        health,
+        vendor,
+        me,
+        openapi,
+        readings,
+        flags,
+        flag_exchange,
+    ):
         app.register_blueprint(module.bp)
     return app

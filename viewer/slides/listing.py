@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from model.prediction.wsi import Mpp
+from viewer.analyses.records import CANCELLED, DONE
 from viewer.errors import BadRequest
 from viewer.records import Analysis, Resolution, Slide
 from viewer.settings import Settings
@@ -23,11 +24,15 @@ UNANALYSED, UNREADABLE = -1.0, -2.0
 
 @dataclass(frozen=True)
 class Listed:
-    """A slide with what is known about it: a user's resolution, its newest analysis."""
+    """A slide with what is known about it.
+
+    A user's resolution, the analysis to show, and the newest finished one, which scores it.
+    """
 
     slide: Slide
     resolution: Resolution | None
     analysis: Analysis | None
+    finished: Analysis | None
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,36 @@ def with_details(session: Session, slides: Sequence[Slide]) -> list[Listed]:
         .execution_options(populate_existing=True)
     )
     mpp_of = {slide.id: resolution_of(slide, override_of.get(slide.id))[0] for slide in slides}
-    newest_of = {  # later ones replace earlier ones
-        row.slide_id: row for row in analyses if mpp_of[row.slide_id] == Mpp(row.mpp_x, row.mpp_y)
-    }
-    return [Listed(slide, override_of.get(slide.id), newest_of.get(slide.id)) for slide in slides]
+    newest_of: dict[str, Analysis] = {}  # later ones replace earlier ones
+    finished_of: dict[str, Analysis] = {}
+    for row in analyses:
+        if mpp_of[row.slide_id] != Mpp(row.mpp_x, row.mpp_y):
+            continue
+        newest_of[row.slide_id] = row
+        if row.state == DONE:
+            finished_of[row.slide_id] = row
+    return [
+        Listed(
+            slide,
+            override_of.get(slide.id),
+            _shown(newest_of.get(slide.id), finished_of.get(slide.id)),
+            finished_of.get(slide.id),
+        )
+        for slide in slides
+    ]
+
+
+def _shown(newest: Analysis | None, finished: Analysis | None) -> Analysis | None:
+    """A new run that was cancelled takes nothing away: the finished one is still there."""
+    if newest is not None and newest.state == CANCELLED and finished is not None:
+        return finished
+    return newest
+
+
+def newest_finished(session: Session, slides: Sequence[Slide]) -> dict[str, Analysis]:
+    """The newest finished analysis of each slide that has one, made with its present resolution."""
+    listed = with_details(session, slides)
+    return {item.slide.id: item.finished for item in listed if item.finished is not None}
 
 
 def _ordered(sort: Sort) -> tuple[Select[Any], tuple[_Key, ...]]:
