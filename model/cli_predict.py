@@ -1,7 +1,9 @@
 """`python -m model predict`: the heat map of a slide, without the viewer."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,6 +13,8 @@ from model.prediction.errors import ResolutionUnknown
 from model.prediction.models import DEFAULT_MODEL
 from model.prediction.predict import Prediction, predict_slide
 from model.prediction.slide import SANE_MPP, Mpp, as_number, sane_mpp
+
+SHOWN_SPOTS = 20
 
 
 class _PredictCommand(click.Command):
@@ -71,7 +75,29 @@ def command(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None, as_json
         return
     click.echo(prediction.record["notice"])
     click.echo(f"{slide.name}: {prediction.record['result']}")
+    for line in _findings(prediction.record):
+        click.echo(line)
     click.echo(f"Heat map: {prediction.heatmap_path}")
+
+
+def _findings(record: dict[str, Any]) -> Iterator[str]:
+    if record["score"] is not None:
+        yield f"Slide score {record['score']:.3f} ({record['score_rule']})."
+    spots = record["hotspots"]
+    if spots["count"]:
+        yield f"Hot spots: {spots['count']}; {spots['ranking']}. Sizes are measured on the map;"
+        yield "macro, micro and itc name a length (above 2 mm, above 0.2 mm, less), no diagnosis."
+        yield " rank  peak  mean   area mm²  longest µm  size   x, y (level-0 px)"
+    for spot in spots["items"][:SHOWN_SPOTS]:
+        yield (
+            f"{spot['rank']:>5}  {spot['peak_probability']:.2f}  {spot['mean_probability']:.2f}"
+            f"  {spot['area_mm2']:>9.3f}  {spot['longest_um']:>10.0f}  {spot['size_class']:<5}"
+            f"  {spot['x_l0_px']:.0f}, {spot['y_l0_px']:.0f}"
+        )
+    if spots["count"] > SHOWN_SPOTS:
+        yield f"  … and {spots['count'] - SHOWN_SPOTS} more in the record."
+    for warning in record["warnings"]:
+        yield f"Warning: {warning['text']} {warning['hint']}"
 
 
 def _predict(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None) -> Prediction:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from model.prediction.errors import HeatmapInvalid, unwritable
+from model.prediction.findings import look_at
 from model.prediction.heatmap import Heatmap
 from model.prediction.models import Model, load_model
 from model.prediction.scoring import prepare, score_chunk
 from model.prediction.slide import Mpp
+from model.prediction.wsi import open_wsi
 
 NOTICE = "Research use only. Not for diagnostic procedures."
 Progress = Callable[[int, int], None]  # chunks done, chunks planned
@@ -57,7 +59,10 @@ def predict_slide(
     for left, chunk in zip(reversed(range(len(missing))), missing, strict=True):
         score_chunk(slide, model_folder, heatmap_path, chunk)
         progress(len(planned) - left, len(planned))
-    record = _record(slide, heatmap_path, heatmap, load_model(model_folder))
+    model = load_model(model_folder)
+    with open_wsi(slide) as wsi:
+        findings = look_at(heatmap, wsi, model.colours)
+    record = _record(slide, heatmap_path, heatmap, model) | findings.to_json()
     return Prediction(heatmap_path, _write(out / f"{slide.stem}.json", record), record)
 
 
