@@ -23,14 +23,19 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         flag_exchange,
         flags,
         health,
+        heat_thumbnails,
+        hotspots,
         me,
         openapi,
         pages,
         readings,
+        regions,
         security,
         slides,
         tiles,
+        tours,
         vendor,
+        worklist,
     )
     from viewer.web.converters import IndexConverter, SlideIdConverter
 
@@ -53,13 +58,18 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         slides,
         tiles,
         analyses,
+        heat_thumbnails,
         health,
         vendor,
         me,
         openapi,
         readings,
+        worklist,
         flags,
         flag_exchange,
+        hotspots,
+        tours,
+        regions,
     ):
         app.register_blueprint(module.bp)
     return app

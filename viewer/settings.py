@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.prediction.models import SHIPPED_MODELS
+from viewer.flags.labels import load_labels
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -96,8 +97,14 @@ class Settings(BaseSettings):
     tile_cache_mb: int = Field(
         default=256,
         ge=1,
-        description="Memory in MB for decoded tiles, shared by all open slides. Slides without "
-        "coarse levels may take a quarter of it again for the levels composed for them.",
+        description="Memory in MB for tiles that were decoded or composed, shared by all open "
+        "slides.",
+    )
+    tile_disk_mb: int = Field(
+        default=1024,
+        ge=0,
+        description="Disk space in MB, in the data folder, for tiles of coarse levels that a slide "
+        "lacks: they are made of many finer tiles, once. 0: none are kept.",
     )
     trusted_hosts: HostNames = Field(
         default=(),
@@ -116,6 +123,11 @@ class Settings(BaseSettings):
         description="Names of slide folders, separated by commas, or 'all': there a reader sees "
         "heat map, hot spots and score of a slide only after a first verdict of his or her own.",
     )
+    labels: Path | None = Field(
+        default=None,
+        description="File of the labels that flags may have, TOML or JSON by its ending; "
+        "docs/flags.md shows one. Default: labels with the colours of QuPath's classes.",
+    )
     lease_s: float = Field(
         default=60,
         ge=1,
@@ -129,6 +141,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         return folder.absolute()
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_right(cls, path: Path | None) -> Path | None:
+        try:
+            load_labels(path)
+        except OSError as error:
+            msg = f"the file cannot be read: {error.strerror}"
+            raise ValueError(msg) from None
+        return path and path.absolute()
 
     @field_validator("slides", "models")
     @classmethod
@@ -146,3 +168,8 @@ class Settings(BaseSettings):
     def heatmaps(self) -> Path:
         """The folder of the heat maps."""
         return self.data / "heatmaps"
+
+    @property
+    def tiles(self) -> Path:
+        """The folder of the tiles that are kept on disk."""
+        return self.data / "tiles"

@@ -3,6 +3,7 @@
 from alembic import context
 
 from viewer.db import Base
+from viewer.flags.records import Flag
 from viewer.reading.records import Reading
 from viewer.records import Slide
 from viewer.tour.records import Sweep
