@@ -1,9 +1,18 @@
 """Stain normalisation: nothing to do does nothing, there and back is back, glass stays glass."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
-from model.prediction.stain import Macenko, Reinhard
+from model.prediction.stain import (
+    Macenko,
+    Reinhard,
+    each_normalised,
+    source_for,
+    stain_from_json,
+)
 
 KINDS = pytest.mark.parametrize("kind", [Macenko, Reinhard])
 # Ruifrok & Johnston's directions, and those of a redder laboratory.
@@ -71,3 +80,77 @@ def test_glass_stays_glass(kind):
     for value in (250, 255):
         glass = np.full((8, 8, 3), value, np.uint8)
         assert apart(here.normalise(glass, there), glass).max() <= 4
+
+
+# ---- sources that tell nothing, or something else -----------------------------------------------
+
+
+def nearly_white(seed=0):
+    return np.random.default_rng(seed).integers(236, 256, (96, 96, 3), dtype=np.uint8)
+
+
+def eosin_alone(seed=0):
+    random = np.random.default_rng(seed)
+    density = random.uniform(0.3, 1.2, (96, 96, 1)) * ONE[1] + random.normal(0, 0.05, (96, 96, 3))
+    return np.rint(255 * np.exp(-np.maximum(density, 0))).astype(np.uint8)
+
+
+def green_pen(seed=0):
+    pixels = np.random.default_rng(seed).integers(10, 60, (96, 96, 3), dtype=np.uint8)
+    pixels[..., 1] += 120
+    return pixels
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "pixels",
+    [nearly_white(), np.zeros((96, 96, 3), np.uint8), np.full((96, 96, 3), 180, np.uint8)],
+    ids=["nearly white", "black", "grey"],
+)
+def test_what_has_no_stain_stays_as_it_is(kind, pixels):
+    target = kind.fit(stained(ONE))
+    assert source_for(target, pixels) is None
+    np.testing.assert_array_equal(each_normalised(pixels[None], target)[0], pixels)
+
+
+@pytest.mark.parametrize("pixels", [eosin_alone(), green_pen()], ids=["eosin alone", "green pen"])
+def test_other_stains_are_not_taken_for_haematoxylin_and_eosin(pixels):
+    target = Macenko.fit(stained(ONE))
+    np.testing.assert_array_equal(each_normalised(pixels[None], target)[0], pixels)
+
+
+def test_what_is_far_paler_than_its_target_is_not_blown_up():
+    pixels = np.clip(stained(ONE, 0.3).astype(int), 0, 215).astype(np.uint8)
+    target = Reinhard((50.0, 20.0, -10.0), (60.0, 60.0, 60.0))
+    assert source_for(target, pixels) is None
+
+
+@KINDS
+def test_whatever_the_pixels_the_answer_is_a_picture(kind):
+    target, random = kind.fit(stained(OTHER)), np.random.default_rng(3)
+    for _ in range(20):
+        low, high = sorted(random.integers(0, 256, 2))
+        patch = random.integers(low, high + 1, (1, 32, 32, 3), dtype=np.uint8)
+        with np.errstate(all="raise", under="ignore"):
+            result = each_normalised(patch, target)
+        assert (result.dtype, result.shape) == (np.uint8, patch.shape)
+
+
+@KINDS
+def test_a_stain_survives_json(kind):
+    stain = kind.fit(stained(ONE))
+    assert stain_from_json(json.loads(json.dumps(asdict(stain)))) == stain
+
+
+def test_a_known_mixture_becomes_the_same_mixture_of_the_other_stains():
+    here = Macenko(*_unit_stains(ONE, (1.0, 1.0)))
+    there = Macenko(*_unit_stains(OTHER, (0.8, 1.2)))
+    amounts = np.array([[0.5, 0.0], [0.0, 0.5], [0.4, 0.7]])
+    pixels = np.rint(255 * np.exp(-amounts @ np.array(here.directions))).astype(np.uint8)
+    expected = 255 * np.exp(-amounts * (0.8, 1.2) @ np.array(there.directions))
+    assert np.abs(here.normalise(pixels, there) - expected).max() < 2.5
+
+
+def _unit_stains(directions, strengths):
+    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return tuple(tuple(each) for each in unit.tolist()), strengths

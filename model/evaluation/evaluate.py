@@ -13,6 +13,7 @@ from model.evaluation.manifest import BLOCK_PATCHES, slide_blocks
 from model.evaluation.patches import PatchFolder
 from model.prediction.engine import BATCH_PATCHES, Engine
 from model.prediction.models import Model
+from model.prediction.stain import each_normalised
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,6 @@ def _scored(
 ) -> Iterator[NDArray[np.float32]]:
     done = 0
     for batch in folder.batches(engine.model.patch_size_px, BATCH_PATCHES):
-        yield engine.probabilities(batch)
+        yield engine.probabilities(each_normalised(batch, engine.model.stain))
         done += len(batch)
         progress(done, len(folder.patches))

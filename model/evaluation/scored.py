@@ -12,6 +12,7 @@ from model.evaluation.patches import PatchFolder
 from model.extraction.splits import Part
 from model.prediction.engine import Engine
 from model.prediction.models import Model
+from model.prediction.stain import each_normalised
 
 READ_AT_ONCE = 512  # patches: neighbours are read together, and memory stays small
 # As far as a slide's level may be from the model's resolution.
@@ -30,7 +31,7 @@ def scored_folder(engine: Engine, path: Path, order: Path | None, begin: Begin) 
         groups = np.arange(len(names)) if order is None else slide_blocks(order, names)
         advance, logits = begin(len(names)), []
         for batch in folder.batches(engine.model.patch_size_px, READ_AT_ONCE):
-            logits.append(engine.logits(batch).numpy())
+            logits.append(engine.logits(each_normalised(batch, engine.model.stain)))
             advance(len(batch))
         unit: Unit = "patches" if order is None else "blocks"
         return ScoredPatches(
@@ -49,15 +50,20 @@ def scored_manifest(
     from model.extraction.manifest import read_manifest
     from model.extraction.patch_reader import PatchReader
     from model.extraction.splits import read_split, rows_of
+    from model.extraction.stains import SlideStains, stains_of
 
     manifest = read_manifest(manifest_path)
     _check_kind(manifest.metadata["settings"], engine.model)
     rows = rows_of(manifest, read_split(split_path), part)
-    reader = PatchReader(manifest, manifest.slide_files(), manifest_path.parent / "pixels")
+    files = manifest.slide_files()
+    reader = PatchReader(manifest, files, manifest_path.parent / "pixels")
+    if engine.model.stain is not None:
+        target = engine.model.stain
+        reader.stains = SlideStains(target, stains_of(manifest, rows, files, target))
     advance, logits = begin(len(rows)), []
     for start in range(0, len(rows), READ_AT_ONCE):
         some = rows[start : start + READ_AT_ONCE]
-        logits.append(engine.logits(reader.read(some)).numpy())
+        logits.append(engine.logits(reader.read(some)))
         advance(len(some))
     reader.close()
     patients, groups = np.unique(manifest.column("patient")[rows].astype(str), return_inverse=True)

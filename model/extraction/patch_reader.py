@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model.extraction.errors import ManifestInvalid
 from model.extraction.manifest import Manifest
 from model.extraction.packs import Pack, pack_path, write_pack
+from model.extraction.stains import SlideStains
 from model.prediction.errors import SlideUnreadable
 from model.prediction.wsi import Wsi, open_wsi, read_scaled
 
@@ -23,8 +24,24 @@ Pixels = NDArray[np.uint8]
 Rows = NDArray[np.integer[Any]]
 BLOCK_PX = 1024  # side of what is read at once, in patch pixels
 OPEN_SLIDES = 8
+READ_COST_PX = 4000  # what a read costs beside its pixels, in pixels decoded meanwhile
 READ_AT_ONCE = 2048  # patches, when packing
 PLACE = ("x_l0_px", "y_l0_px", "step_l0_x_px", "step_l0_y_px")
+
+
+def cheapest_groups(offsets_px: Rows, size_px: int) -> list[Rows]:
+    """Which patches (places in `offsets_px`, (n, 2) x and y) to read as one rectangle each.
+
+    All of them, or runs of neighbours in each row: what costs fewer pixels, the reads included.
+    """
+    order: Rows = np.lexsort(offsets_px.T)
+    x, y = offsets_px[order].T
+    apart = (np.diff(y) != 0) | (np.diff(x) > size_px)
+    runs: list[Rows] = np.split(order, np.flatnonzero(apart) + 1)
+    lengths = [int(np.ptp(offsets_px[run, 0])) + size_px for run in runs]
+    width, height = (int(side) + size_px for side in np.ptp(offsets_px, axis=0))
+    in_runs = sum(lengths) * size_px + len(runs) * READ_COST_PX
+    return runs if in_runs < width * height + READ_COST_PX else [order]
 
 
 class PatchReader:
@@ -45,20 +62,26 @@ class PatchReader:
                 f"The manifest's slide '{lost[0]}' is not among the slides given.",
                 "Name the folder of the study the manifest was made from.",
             )
-        self._paths = dict(slides)
+        self.slides = dict(slides)
         self._packs = packs
         self.places = np.stack([manifest.column(name) for name in PLACE], axis=1)
         self._sizes_px = manifest.column("size_px")
         self._open: OrderedDict[str, Wsi] = OrderedDict()
         self._packed: dict[str, Pack | None] = {}
+        self.stains: SlideStains | None = None  # to which colours are brought; packs hold the raw
 
     def read(self, rows: Rows) -> Pixels:
         """Colours (n, size, size, 3) of `rows`, which are of one size; raise SlideUnreadable."""
+        return self._read(rows, self.stains)
+
+    def _read(self, rows: Rows, stains: SlideStains | None) -> Pixels:
         size_px = self._one_size(rows)
         patches = np.empty((len(rows), size_px, size_px, 3), np.uint8)
         for slide in np.unique(self._slide_of[rows]):
             chosen = np.flatnonzero(self._slide_of[rows] == slide)
             self._read_slide(self._names[slide], rows[chosen], chosen, patches)
+            if stains is not None:
+                patches[chosen] = stains.normalise(self._names[slide], patches[chosen])
         return patches
 
     def pack(self, folder: Path, advance: Callable[[int], None] = lambda patches: None) -> None:
@@ -82,7 +105,7 @@ class PatchReader:
     ) -> Iterator[tuple[NDArray[np.float64], Pixels]]:
         for start in range(0, len(rows), READ_AT_ONCE):
             some = rows[start : start + READ_AT_ONCE]
-            yield self.places[some], self.read(some)
+            yield self.places[some], self._read(some, None)
             advance(len(some))
 
     def close(self) -> None:
@@ -137,18 +160,18 @@ class PatchReader:
         corners_px = self.places[rows, :2] / step
         first = corners_px.min(axis=0)
         offsets = np.rint(corners_px - first).astype(np.intp)
-        # Only patches on one grid of pixels can be cut from one picture; only a well-filled block
-        # is worth reading whole.
-        on_grid = np.abs(corners_px - first - offsets).max() < 1e-3
-        width, height = (int(side) + size_px for side in offsets.max(axis=0))
-        if on_grid and width * height <= 2 * len(rows) * size_px**2:
-            block = self._pixels(name, first * step, step, width, height)
-            for place, (x, y) in zip(places, offsets, strict=True):
-                patches[place] = block[y : y + size_px, x : x + size_px]
+        # Only patches on one grid of pixels can be cut from one picture.
+        if np.abs(corners_px - first - offsets).max() >= 1e-3:
+            for row, place in zip(rows, places, strict=True):
+                corner_l0_px = self.places[row, :2]
+                patches[place] = self._pixels(name, corner_l0_px, step, size_px, size_px)
             return
-        for row, place in zip(rows, places, strict=True):
-            corner_l0_px = self.places[row, :2]
-            patches[place] = self._pixels(name, corner_l0_px, step, size_px, size_px)
+        for group in cheapest_groups(offsets, size_px):
+            corner = offsets[group].min(axis=0)
+            width, height = (int(side) + size_px for side in offsets[group].max(axis=0) - corner)
+            region = self._pixels(name, (first + corner) * step, step, width, height)
+            for place, (x, y) in zip(places[group], offsets[group] - corner, strict=True):
+                patches[place] = region[y : y + size_px, x : x + size_px]
 
     def _pixels(
         self,
@@ -168,7 +191,7 @@ class PatchReader:
         while len(self._open) >= OPEN_SLIDES:
             self._open.popitem(last=False)[1].close()
         try:
-            self._open[name] = open_wsi(self._paths[name])
+            self._open[name] = open_wsi(self.slides[name])
         except SlideUnreadable as error:
             raise SlideUnreadable(f"Slide '{name}': {error.reason}", error.hint) from error
         return self._open[name]

@@ -20,7 +20,7 @@ GLASS_DIMMED = 0.85
 
 def write_preview(path: Path, wsi: Wsi, tissue: TissueMask, patches: pa.Table | None) -> None:
     """Write a PNG of at most 1024 px: glass dimmed, tissue outlined, patches tinted by label."""
-    picture, step_l0 = _thumbnail(wsi)
+    picture, step_l0 = _thumbnail(wsi, tissue)
     inside = _at_size(tissue, step_l0, picture.shape[1], picture.shape[0])
     picture[~inside] = (picture[~inside] * GLASS_DIMMED).astype(np.uint8)
     picture[inside & ~binary_erosion(inside, iterations=2)] = TISSUE
@@ -31,10 +31,13 @@ def write_preview(path: Path, wsi: Wsi, tissue: TissueMask, patches: pa.Table | 
         image.save(file, format="PNG", compress_level=1)
 
 
-def _thumbnail(wsi: Wsi) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], float]:
+def _thumbnail(
+    wsi: Wsi, tissue: TissueMask
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], float]:
     """Colours, and level-0 pixels a pixel of them."""
     width, height = wsi.size_l0_px
-    step = max(1.0, max(width, height) / LONGER_SIDE_PX)
+    # Finer pixels than half the mask's show nothing more of it, and cost most of a small slide.
+    step = max(1.0, max(width, height) / LONGER_SIDE_PX, min(tissue.step_l0) / 2)
     size = max(1, round(width / step)), max(1, round(height / step))
     return read_scaled(wsi, 0, 0, (step, step), *size).copy(), step
 

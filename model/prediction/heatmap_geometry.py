@@ -1,10 +1,14 @@
 """Where the cells of a heat map lie on a slide, and what made them."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from math import ceil
 from typing import Any, Self
 
+from pydantic import ValidationError
+
+from model.prediction.engine import TORCH
 from model.prediction.errors import HeatmapInvalid
+from model.prediction.stain import Stain, stain_from_json
 
 UM2_PER_MM2 = 1e6
 
@@ -31,6 +35,12 @@ class HeatmapGeometry:
     model_mpp: float  # what the model was trained on
     min_tissue_share: float  # cells with less tissue are not analysed
     level: int | None  # the slide's level that was read as it is; None: resampled to model_mpp
+    stain: Stain | None = None  # the model's
+    # The slide's, found once for all chunks; None: colours stay. No part of what is asked for.
+    slide_stain: Stain | None = field(default=None, compare=False)
+    # What computes the probabilities, as engine.py names it: a map is never made by two.
+    engine: str = TORCH
+    first_below: float = 0.0  # a dense net's first answers below it stand
 
     @property
     def chunk_rows(self) -> int:
@@ -62,7 +72,16 @@ class HeatmapGeometry:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The geometry that `to_json` gave; raises HeatmapInvalid if a value is missing."""
         try:
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
+            # Maps older than a field with a default lack it.
+            names = [f.name for f in fields(cls) if f.default is MISSING or f.name in values]
+            stains = {
+                name: stain_from_json(values[name]) for name in names if name.endswith("stain")
+            }
+            return cls(**{name: values[name] for name in names} | stains)
+        except ValidationError as error:
+            raise HeatmapInvalid(
+                "The heat map's stain is damaged.", "Analyse the slide again."
+            ) from error
         except (KeyError, TypeError) as error:
             raise HeatmapInvalid(
                 f"The heat map lacks {error} in its geometry.", "Analyse the slide again."

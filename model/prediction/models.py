@@ -14,7 +14,10 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from model.prediction.colour_range import ColourRange
 from model.prediction.errors import ModelInvalid
+from model.prediction.lite0 import CELL_PX, DENSE_ARCHITECTURE, PATCH_PX
+from model.prediction.stain import Stain
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "shipped"
 DEFAULT_MODEL = SHIPPED_MODELS / "lymph-node"
@@ -25,6 +28,14 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rgb = tuple[float, float, float]
 Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class Gate(BaseModel):
+    """When the dense net's first answer is its last (network_dense.py)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first_below: float = Field(ge=0, lt=1)  # first answers below it stand; 0: none does
 
 
 @dataclass(frozen=True)
@@ -51,11 +62,19 @@ class Model:
     resized_px: int | None = None  # side to which patches are resized before the net sees them
     classes: int = 1  # one logit by the sigmoid, more by the softmax
     tumour_index: int = 0  # among the classes
+    stain: Stain | None = None  # the colours patches are brought to before the net sees them
+    gate: Gate | None = None  # of a dense net; None: every cell goes through the whole net
+    colours: ColourRange | None = None  # of its training slides
 
     @property
     def weights_path(self) -> Path:
         """Where the weights lie."""
         return self.folder / self.weights_file
+
+    @property
+    def dense(self) -> bool:
+        """Whether neighbouring patches share the first blocks' work (network_dense.py)."""
+        return self.architecture == DENSE_ARCHITECTURE
 
     @property
     def scripted(self) -> bool:
@@ -103,7 +122,7 @@ class _AnyConfig(BaseModel):
 class _Config(_AnyConfig):
     """A net of our own code, which safetensors fill."""
 
-    architecture: Literal["efficientnet_lite0"]
+    architecture: Literal["efficientnet_lite0", "efficientnet_lite0_dense"]
     num_classes: Literal[1]
     class_names: tuple[str]
     transform: tuple[_ToTensor, _Normalize]
@@ -137,6 +156,9 @@ class _Side(BaseModel):
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     training_summary: str
     tumour_class: str | None = None  # of several classes; none is guessed
+    stain: Stain | None = None
+    gate: Gate | None = None
+    colours: ColourRange | None = None
 
 
 def load_model(folder: Path) -> Model:
@@ -150,6 +172,13 @@ def load_model(folder: Path) -> Model:
             f"Correct cell_size_px in {SIDE_FILE}.",
         )
     _check_weights(folder, weights_file, side.weights_sha256)
+    sizes = config.patch_size_pixels, side.cell_size_px
+    if config.architecture == DENSE_ARCHITECTURE and sizes != (PATCH_PX, CELL_PX):
+        raise ModelInvalid(
+            f"Model '{folder.name}' shares work between patches of {PATCH_PX} px with cells of"
+            f" {CELL_PX} px only.",
+            f"Correct patch_size_pixels in {CONFIG_FILE} or cell_size_px in {SIDE_FILE}.",
+        )
     normalize = next(step for step in config.transform if isinstance(step, _Normalize)).arguments
     resizes = [step.arguments.size for step in config.transform if isinstance(step, _Resize)]
     return Model(
@@ -163,7 +192,12 @@ def load_model(folder: Path) -> Model:
         resized_px=resizes[0] if resizes else None,
         classes=config.num_classes,
         tumour_index=_tumour_index(folder, config, side.tumour_class),
-        **side.model_dump(include=set(_Side.model_fields) - {"tumour_class"}),
+        stain=side.stain,
+        gate=side.gate,
+        colours=side.colours,
+        **side.model_dump(
+            include=set(_Side.model_fields) - {"tumour_class", "stain", "colours", "gate"}
+        ),
     )
 
 

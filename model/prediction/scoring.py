@@ -5,13 +5,17 @@ They run in any process that sees the slide, the model folder and the heat map: 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from model.prediction.engine import check_engine, choose_engine, is_automatic, load_engine
 from model.prediction.errors import (
     HeatmapInvalid,
     ModelInvalid,
@@ -21,6 +25,8 @@ from model.prediction.errors import (
 from model.prediction.heatmap import Chunk, Heatmap, HeatmapGeometry
 from model.prediction.models import Model, load_model
 from model.prediction.slide import Mpp, Pixels, Wsi
+from model.prediction.slide_stain import with_slide_stain
+from model.prediction.stain import normalised
 from model.prediction.tissue import tissue_mask
 from model.prediction.wsi import level_for, open_wsi, read_scaled
 
@@ -39,12 +45,19 @@ SCALE_STEP = 1 / 256
 COARSEST = 1.5
 
 
-def prepare(slide_path: Path, model_folder: Path, heatmap_path: Path, mpp: Mpp | None) -> None:
+def prepare(
+    slide_path: Path,
+    model_folder: Path,
+    heatmap_path: Path,
+    mpp: Mpp | None,
+    engine: str | None = None,
+) -> None:
     """Find the tissue and make the empty heat map, unless an equal one is there already.
 
-    `mpp` stands in for the slide's own resolution. Raises SlideUnreadable, ModelInvalid,
-    ResolutionUnknown, ResolutionUnsuitable, HeatmapUnwritable, and HeatmapInvalid if the heat map
-    there is another's.
+    `mpp` stands in for the slide's own resolution; `engine` is one of engine.CHOICES. With `auto`
+    a map is gone on with by the engine that began it. Raises SlideUnreadable, ModelInvalid,
+    EngineUnavailable, ResolutionUnknown, ResolutionUnsuitable, HeatmapUnwritable, and
+    HeatmapInvalid if the heat map there is another's.
     """
     with open_wsi(slide_path) as wsi:
         used_mpp = mpp or wsi.mpp
@@ -53,15 +66,18 @@ def prepare(slide_path: Path, model_folder: Path, heatmap_path: Path, mpp: Mpp |
                 "The slide does not say how many µm a pixel covers.",
                 "Look it up in the scanner's settings and give it.",
             )
-        geometry = plan_geometry(wsi, used_mpp, load_model(model_folder))
+        model = load_model(model_folder)
+        geometry = replace(plan_geometry(wsi, used_mpp, model), engine=choose_engine(engine))
         if heatmap_path.exists():
-            _check_equal(heatmap_path, geometry)
+            _check_equal(heatmap_path, geometry, any_engine=is_automatic(engine))
             return
-        share = tissue_mask(wsi, used_mpp).share(geometry)
+        tissue = tissue_mask(wsi, used_mpp)
+        share = tissue.share(geometry)
+        geometry = with_slide_stain(geometry, wsi, tissue, model.cell_size_px)
     try:
         Heatmap.create(heatmap_path, geometry, share)
     except FileExistsError:  # another process was faster
-        _check_equal(heatmap_path, geometry)
+        _check_equal(heatmap_path, geometry, any_engine=is_automatic(engine))
 
 
 def score_chunk(
@@ -77,20 +93,55 @@ def score_chunk(
     was replaced are never stored. Raises SlideUnreadable, ModelInvalid, HeatmapInvalid or
     HeatmapUnwritable.
     """
-    from model.prediction.engine import load_engine  # imports torch, which takes seconds
-
-    heatmap = Heatmap.open(heatmap_path)
-    engine = load_engine(model_folder)
+    heatmap = open_heatmap(heatmap_path)
+    check_engine(heatmap.geometry.engine)
+    engine = load_engine(model_folder, heatmap.geometry.engine)
     _check_model(engine.model, heatmap.geometry)
     top, bottom, left, right = heatmap.geometry.chunk_cells_range(chunk)
     cells = heatmap.to_analyse[top:bottom, left:right]
     probabilities = np.full(cells.shape, np.nan, np.float32)
     if cells.any():
-        with open_wsi(slide_path) as wsi:
-            patches = read_patches(wsi, heatmap.geometry, engine.model, chunk, cells)
+        region = read_region(
+            _open_slide(slide_path), heatmap.geometry, engine.model, chunk, cells.shape
+        )
         check_slide()
-        probabilities[cells] = engine.probabilities(patches)
+        scores = engine.score_cells(region, cells)
+        probabilities[cells] = scores.probabilities
     heatmap.write_chunk(chunk, probabilities)
+
+
+def open_heatmap(path: Path) -> Heatmap:
+    """A heat map to write chunks to, kept open for the next one; raises HeatmapInvalid."""
+    try:
+        state = (path / "zarr.json").stat()
+    except OSError:
+        return Heatmap.open(path)  # says what is wrong
+    with _OPENING:
+        return _kept_heatmap(path, state.st_ino, state.st_mtime_ns)
+
+
+def _open_slide(path: Path) -> Wsi:
+    """A slide, kept open for the next chunk unless its file changes; raises SlideUnreadable."""
+    try:
+        state = path.stat()
+    except OSError:
+        return open_wsi(path)  # says what is wrong
+    with _OPENING:
+        return _kept_slide(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+# Opening costs as much as scoring a few cells; chunks of one slide come one after the other.
+_OPENING = Lock()
+
+
+@lru_cache(maxsize=1)
+def _kept_heatmap(path: Path, *state: int) -> Heatmap:
+    return Heatmap.open(path)
+
+
+@lru_cache(maxsize=1)
+def _kept_slide(path: Path, *state: int) -> Wsi:
+    return open_wsi(path)
 
 
 def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
@@ -117,6 +168,8 @@ def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
         model_mpp=model.spacing_um_px,
         min_tissue_share=model.min_tissue_share,
         level=level,
+        stain=model.stain,
+        first_below=model.gate.first_below if model.gate else 0.0,
     )
 
 
@@ -135,10 +188,19 @@ def read_patches(
     chunk: Chunk,
     cells: NDArray[np.bool_],
 ) -> Pixels:
-    """Patches (n, side, side, 3) of the chosen cells of a chunk, row by row, each on its cell.
+    """Patches (n, side, side, 3) of the chosen cells of a chunk, row by row, each on its cell."""
+    cell_px, patch_px = model.cell_size_px, model.patch_size_px
+    region = read_region(wsi, geometry, model, chunk, cells.shape)
+    windows = sliding_window_view(region, (patch_px, patch_px), axis=(0, 1))
+    return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
 
-    The chunk is read once, with the margin by which patches reach beyond their cells; what lies
-    outside the slide is background.
+
+def read_region(
+    wsi: Wsi, geometry: HeatmapGeometry, model: Model, chunk: Chunk, cells: tuple[int, ...]
+) -> Pixels:
+    """The pixels of a chunk's cells (rows, columns), with the margin that their patches reach into.
+
+    What lies outside the slide is background.
     """
     cell_px, patch_px = model.cell_size_px, model.patch_size_px
     # Whole pixels: half a one would blur every patch. Where sides differ by an odd number, patches
@@ -146,7 +208,7 @@ def read_patches(
     margin_px = (patch_px - cell_px) // 2
     pixel_x, pixel_y = geometry.step_l0_x_px / cell_px, geometry.step_l0_y_px / cell_px
     top, _, left, _ = geometry.chunk_cells_range(chunk)
-    rows, columns = cells.shape
+    rows, columns = cells
     region = read_scaled(
         wsi,
         geometry.origin_l0_x_px + left * geometry.step_l0_x_px - margin_px * pixel_x,
@@ -155,8 +217,7 @@ def read_patches(
         (columns - 1) * cell_px + patch_px,
         (rows - 1) * cell_px + patch_px,
     )
-    windows = sliding_window_view(region, (patch_px, patch_px), axis=(0, 1))
-    return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
+    return normalised(region, geometry.slide_stain, geometry.stain)
 
 
 def pixel_size(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> tuple[int | None, tuple[float, float]]:
@@ -197,19 +258,28 @@ def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
 
 def _check_model(model: Model, geometry: HeatmapGeometry) -> None:
     """A map must not mix two models: the folder may have been replaced since `prepare`."""
-    if (model.weights_sha256, model.temperature) != (geometry.weights_sha256, geometry.temperature):
+    made_by = geometry.weights_sha256, geometry.temperature, geometry.stain, geometry.first_below
+    first_below = model.gate.first_below if model.gate else 0.0
+    if (model.weights_sha256, model.temperature, model.stain, first_below) != made_by:
         raise ModelInvalid(
             f"Model '{model.id}' was replaced while the slide was being analysed.",
             "Start the analysis again; it begins anew with the model that is there now.",
         )
 
 
-def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry) -> None:
+def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry, any_engine: bool) -> None:
     there = Heatmap.open(heatmap_path).geometry
+    if any_engine:
+        check_engine(there.engine)
+        geometry = replace(geometry, engine=there.engine)
     if there == geometry:
         return
     mine, theirs = geometry.to_json(), there.to_json()
-    other = [name.replace("_", " ") for name in mine if mine[name] != theirs[name]]
+    other = [
+        name.replace("_", " ")
+        for name in mine
+        if mine[name] != theirs[name] and name != "slide_stain"
+    ]
     raise HeatmapInvalid(
         f"There is another heat map already; it differs in {', '.join(other)}.",
         "Choose another folder, or delete that heat map first.",

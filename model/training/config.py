@@ -23,6 +23,9 @@ class Augmentation(Strict):
     """Strengths of the random views; see augment.py. Shares are probabilities per patch."""
 
     flips: bool = Field(default=True, description="mirrored and turned by quarters")
+    warp_share: float = Field(default=0, ge=0, le=1, description="turned and zoomed smoothly")
+    warp_turn_degrees: float = Field(default=45, ge=0, le=180)
+    warp_zoom: float = Field(default=0.1, ge=0, lt=0.5)
     stain: float = Field(default=0.1, ge=0, lt=1)
     hue: float = Field(default=0.05, ge=0, le=0.5, description="part of the full circle")
     saturation: float = Field(default=0.2, ge=0, lt=1)
@@ -43,6 +46,22 @@ class Balancing(Strict):
     border_share: float = Field(default=0, ge=0, le=1, description="quota of border patches")
 
 
+class StainNormalisation(Strict):
+    """To which colours patches are brought before the net sees them; see stain.py."""
+
+    method: Literal["none", "macenko", "reinhard"] = Field(
+        default="none", description="the target is fitted to the training part alone"
+    )
+
+
+class Distillation(Strict):
+    """How a net learns from others (`python -m model distill`); see distill.py."""
+
+    hard_share: float = Field(
+        default=0.2, ge=0, le=1, description="of the label in what is learnt; the rest is taught"
+    )
+
+
 class TrainingConfig(Strict):
     """One model. The defaults are the recipe that the shipped model starts from."""
 
@@ -50,8 +69,10 @@ class TrainingConfig(Strict):
     version: str = "0.1.0"
     name: str = "Lymph node metastasis"
     start: str = Field(default="imagenet", description='"imagenet", "random", or a model folder')
-    freeze: Literal["nothing", "body", "all_but_head"] = Field(
-        default="nothing", description="what stays as it starts; body: all before the last stage"
+    freeze: Literal["nothing", "early", "body", "all_but_head"] = Field(
+        default="nothing",
+        description="what stays as it starts; early: the first two stages; body: all before the"
+        " last stage",
     )
     seeds: tuple[int, ...] = Field(
         default=(0,), min_length=1, description="one run each; the weights are averaged"
@@ -65,6 +86,7 @@ class TrainingConfig(Strict):
     max_steps: int | None = Field(default=None, ge=1, description="ends a run sooner than epochs")
     batch_patches: int = Field(default=48, ge=2, description="over all processes together")
     balance: Balancing = Balancing()
+    stain: StainNormalisation = StainNormalisation()
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     learning_rate: float = Field(default=4e-4, gt=0)
     head_rate_factor: float = Field(default=2, gt=0, description="the new layer learns faster")
@@ -96,6 +118,7 @@ class TrainingConfig(Strict):
     )
     log_every_steps: int = Field(default=20, ge=1)
     augmentation: Augmentation = Augmentation()
+    distillation: Distillation = Distillation()
 
 
 def read_config(path: Path) -> TrainingConfig:

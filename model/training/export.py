@@ -1,13 +1,17 @@
 """Write a trained net as a model folder, as docs/model.md describes it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.prediction.lite0 import ARCHITECTURE, DENSE_ARCHITECTURE
 from model.prediction.models import CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE, sha256_of
 from model.prediction.network import EfficientNetLite0
+from model.prediction.network_dense import DenseLite0
+from model.prediction.stain import Stain
 from model.training.config import TrainingConfig
 from model.training.patches import MEAN, PATCH_SIDE_PX, STD
 
@@ -17,10 +21,17 @@ SPACING_UM_PX = 0.97
 MIN_TISSUE_SHARE = 0.05
 
 
-def export(net: EfficientNetLite0, config: TrainingConfig, summary: str, out: Path) -> None:
+def export(
+    net: EfficientNetLite0,
+    config: TrainingConfig,
+    summary: str,
+    out: Path,
+    stain: Stain | None = None,
+) -> None:
     """Write weights, config.json and sentinode.json to the folder `out`.
 
-    The threshold is 0.5 until `set_threshold`; `summary` says what the net was trained on.
+    The threshold is 0.5 until `set_threshold`; `summary` says what the net was trained on, `stain`
+    in which colours.
     """
     save_file(
         {name: _stored(value) for name, value in net.state_dict().items()}, out / WEIGHTS_FILE
@@ -37,7 +48,9 @@ def export(net: EfficientNetLite0, config: TrainingConfig, summary: str, out: Pa
         "weights_sha256": sha256_of(out / WEIGHTS_FILE),
         "training_summary": summary,
     }
-    _write(out / CONFIG_FILE, wsinfer_config())
+    if stain is not None:
+        side["stain"] = asdict(stain)
+    _write(out / CONFIG_FILE, wsinfer_config(architecture_of(net)))
     _write(out / SIDE_FILE, side)
 
 
@@ -48,11 +61,16 @@ def set_threshold(folder: Path, threshold: float) -> None:
     _write(folder / SIDE_FILE, side | {"threshold": int(threshold * 1e4) / 1e4})
 
 
-def wsinfer_config() -> dict[str, object]:
+def architecture_of(net: EfficientNetLite0) -> str:
+    """Its name in config.json."""
+    return DENSE_ARCHITECTURE if isinstance(net, DenseLite0) else ARCHITECTURE
+
+
+def wsinfer_config(architecture: str = ARCHITECTURE) -> dict[str, object]:
     """The net in WSInfer's model schema, version 1.0."""
     return {
         "spec_version": "1.0",
-        "architecture": "efficientnet_lite0",
+        "architecture": architecture,
         "num_classes": 1,
         "class_names": ["Tumor"],
         "patch_size_pixels": PATCH_SIDE_PX,

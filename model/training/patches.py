@@ -4,10 +4,10 @@ A source numbers its patches (`items`), draws epochs of them, and gives pixels a
 are wanted. The loop knows nothing else of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from model.extraction.manifest import Manifest
 from model.extraction.patch_reader import PatchReader
 from model.extraction.sampling import Balance, class_weights, draw_epoch
 from model.extraction.splits import Part, Split, rows_of
+from model.extraction.stains import SlideStains, stains_of
 from model.prediction.models import sha256_of
+from model.prediction.stain import Stain, each_normalised
 
 PATCH_SIDE_PX = 96
 # What the ImageNet start weights were trained with: (x − 127) / 128 for x in 0–255.
@@ -27,6 +29,7 @@ MEAN, STD = 127 / 255, 128 / 255
 Items = NDArray[np.intp]
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Targets = NDArray[np.float32]
 
 
 class Source(Protocol):
@@ -49,8 +52,17 @@ class Source(Protocol):
     def labels(self, items: Items) -> Labels:
         """Labels (k,) of the patches."""
 
+    def targets(self, items: Items) -> Targets:
+        """The probability (k,) that a net should learn to give each patch: its label, or softer."""
+
     def pixels(self, items: Items) -> Pixels:
         """Colours (k, side, side, 3) of the patches."""
+
+    def slide_stains(self, target: Stain, share: slice) -> dict[str, Stain | None]:
+        """The stain of a share of the slides, by name; none where no slides are known."""
+
+    def normalised(self, stains: SlideStains) -> "Source":
+        """The same patches in the target's colours."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class PatchSet:
     all_pixels: Pixels
     all_labels: Labels
     class_weights: tuple[float, float] = (1.0, 1.0)
+    all_targets: Targets | None = None  # probabilities (n,) to learn instead of the labels
 
     @property
     def items(self) -> Items:
@@ -71,6 +84,8 @@ class PatchSet:
         labels = self.all_labels.astype(np.int64).tobytes()
         digest = sha256(np.ascontiguousarray(self.all_pixels).data)
         digest.update(labels)
+        if self.all_targets is not None:
+            digest.update(self.all_targets.tobytes())
         return digest.hexdigest()
 
     def epoch(self, seed: int, epoch: int) -> Items:
@@ -81,9 +96,33 @@ class PatchSet:
         """Labels (k,)."""
         return self.all_labels[items]
 
+    def targets(self, items: Items) -> Targets:
+        """What a teacher said of the patches (k,), else their labels."""
+        if self.all_targets is None:
+            return self.all_labels[items].astype(np.float32)
+        return self.all_targets[items]
+
+    def some(self, chosen: NDArray[np.bool_]) -> "PatchSet":
+        """The chosen (n,) of these patches."""
+        targets = None if self.all_targets is None else self.all_targets[chosen]
+        return replace(
+            self,
+            all_pixels=self.all_pixels[chosen],
+            all_labels=self.all_labels[chosen],
+            all_targets=targets,
+        )
+
     def pixels(self, items: Items) -> Pixels:
         """Colours (k, side, side, 3)."""
         return self.all_pixels[items]
+
+    def slide_stains(self, target: Stain, share: slice) -> dict[str, Stain | None]:
+        """None: which patches share a slide is not known."""
+        return {}
+
+    def normalised(self, stains: SlideStains) -> "PatchSet":
+        """The same patches, each brought to the target by its own pixels."""
+        return replace(self, all_pixels=each_normalised(self.all_pixels, stains.target))
 
 
 class ManifestPatches:
@@ -112,22 +151,40 @@ class ManifestPatches:
         """Labels (k,)."""
         return self._labels[items]
 
+    def targets(self, items: Items) -> Targets:
+        """Labels (k,): nothing softer is known of them."""
+        return self._labels[items].astype(np.float32)
+
     def pixels(self, items: Items) -> Pixels:
         """Colours (k, side, side, 3) from packs or slides; raises SlideUnreadable."""
         return self._reader.read(items)
 
+    def slide_stains(self, target: Stain, share: slice) -> dict[str, Stain | None]:
+        """The stain of a share of this part's slides; raises SlideUnreadable."""
+        return stains_of(self._manifest, self.items, self._reader.slides, target, share)
+
+    def normalised(self, stains: SlideStains) -> Self:
+        """This part, read in the target's colours from now on."""
+        self._reader.stains = stains
+        return self
+
 
 def read_patches(path: Path) -> PatchSet:
     """All labelled patches of a folder or zip; raises PatchesInvalid unless both labels occur."""
+    return read_named_patches(path)[0]
+
+
+def read_named_patches(path: Path) -> tuple[PatchSet, list[str]]:
+    """The same with the patches' names, which are their ids in a manifest."""
     with PatchFolder(path) as folder:
         pixels = np.concatenate(list(folder.batches(PATCH_SIDE_PX, 256)))
-        labels = folder.labels
+        labels, names = folder.labels, [patch.name for patch in folder.patches]
     if labels.min() == labels.max():
         raise PatchesInvalid(
             f"All patches of '{path.name}' have the label {labels[0]}.",
             "Training and validation need normal (0) and tumour (1) patches.",
         )
-    return PatchSet(pixels, labels)
+    return PatchSet(pixels, labels), names
 
 
 def scaled(views: Tensor) -> Tensor:

@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 CPU = torch.device("cpu")
+Picklable = TypeVar("Picklable")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,14 @@ class Processes:
         shares: list[Tensor] = [share] * self.world
         distributed.all_gather_object(shares, share)
         return torch.cat(shares)
+
+    def gather_all(self, own: Picklable) -> list[Picklable]:
+        """What each process has, in order; all must ask."""
+        if self.world == 1:
+            return [own]
+        every = [own] * self.world
+        distributed.all_gather_object(every, own)
+        return every
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -32,6 +32,7 @@ from model.training.patches import (
 )
 from model.training.processes import ALONE, Processes
 from model.training.soup import average_nets
+from model.training.stain import STAIN_FILE, normalised_sources
 from model.training.train import READ_AT_ONCE, train
 
 CHECKPOINTS = "checkpoints"
@@ -77,11 +78,11 @@ def run(
     `again`. With several processes the first one writes and gives the model; others give None.
     """
     torch.set_num_threads(config.threads)
-    patches, validation = sources
-    check_batches(config, patches, processes)
+    check_batches(config, sources[0], processes)
     if processes.first:
         prepare_folder(out, config, sources, again)
     processes.wait()
+    (patches, validation), stain = normalised_sources(config, sources, out, processes)
     folder = out / CHECKPOINTS
     checkpoints = [
         Checkpoint(folder / f"seed-{seed}.safetensors", processes.first) for seed in config.seeds
@@ -94,7 +95,7 @@ def run(
     if not processes.first:
         return None
     net = average_nets(nets, patches, config) if len(nets) > 1 else nets[0]
-    export(net.cpu(), config, summary(config, patches), out)
+    export(net.cpu(), config, summary(config, patches), out, stain)
     # By the engine: the threshold belongs to the very probabilities the viewer will show.
     labels, probabilities = score(Engine(load_model(out)), validation)
     set_threshold(out, threshold_for_sensitivity(labels, probabilities, config.sensitivity))
@@ -113,6 +114,7 @@ def prepare_folder(out: Path, config: TrainingConfig, sources: Sources, again: b
     if again or not (out / CHECKPOINTS).is_dir():
         for folder in (CHECKPOINTS, EVENTS_FOLDER):
             shutil.rmtree(out / folder, ignore_errors=True)
+        (out / STAIN_FILE).unlink(missing_ok=True)
 
 
 def check_batches(config: TrainingConfig, patches: Source, processes: Processes) -> None:
