@@ -24,7 +24,8 @@ from model.extraction.extract import ExtractSettings, extract, merge
 from model.extraction.manifest import read_manifest
 from model.extraction.patch_reader import PatchReader
 from model.extraction.study import open_study
-from model.prediction.engine import Engine, load_network, scale_patches
+from model.prediction.engine import Engine
+from model.prediction.engine_torch import load_network, scale_patches
 from model.prediction.models import default_model
 from model.prediction.network import use_channels_last
 

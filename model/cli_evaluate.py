@@ -10,8 +10,8 @@ from rich.table import Table
 
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.patches import PatchFolder
-from model.prediction.engine import load_engine
-from model.prediction.models import DEFAULT_MODEL
+from model.prediction.engine import CHOICES, TORCH, Engine, choose_engine, load_engine
+from model.prediction.models import DEFAULT_MODEL, load_model
 
 
 @click.command("evaluate")
@@ -33,10 +33,32 @@ from model.prediction.models import DEFAULT_MODEL
     type=click.Path(path_type=Path),
     help="CSV with id and slide_order, for an interval that knows which patches share slides.",
 )
+@click.option(
+    "--engine",
+    "choice",
+    type=click.Choice(CHOICES),
+    help="What computes.  [default: SENTINODE_ENGINE, else auto]",
+)
+@click.option(
+    "--reference",
+    is_flag=True,
+    help="Instead: PyTorch in float32, every patch through the whole net.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def command(patches: Path, model_folder: Path, manifest: Path | None, as_json: bool) -> None:
+def command(
+    patches: Path,
+    model_folder: Path,
+    manifest: Path | None,
+    choice: str | None,
+    reference: bool,
+    as_json: bool,
+) -> None:
     """Score labelled patches and print ROC-AUC, PR-AUC, F1 and calibration."""
-    engine = load_engine(model_folder)
+    if reference:
+        engine = Engine(load_model(model_folder), TORCH, gated=False)
+    else:
+        engine = load_engine(model_folder, choose_engine(choice))
+    click.echo(f"Engine: {engine.how}", err=True)
     with PatchFolder(patches) as folder, Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Scoring patches", total=len(folder.patches))
         evaluation = evaluate(

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from model.prediction.engine import CHOICES
 from model.prediction.errors import ResolutionUnknown
 from model.prediction.models import DEFAULT_MODEL
 from model.prediction.predict import Prediction, predict_slide
@@ -61,11 +62,24 @@ class _MppType(click.ParamType[Mpp]):
     type=_MppType(),
     help="µm per pixel of the finest level, for slides that do not state it; Y if not square.",
 )
+@click.option(
+    "--engine",
+    "choice",
+    type=click.Choice(CHOICES),
+    help="What computes.  [default: SENTINODE_ENGINE, else auto]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def command(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None, as_json: bool) -> None:
+def command(
+    slide: Path,
+    out: Path,
+    model_folder: Path,
+    mpp: Mpp | None,
+    choice: str | None,
+    as_json: bool,
+) -> None:
     """Compute the heat map of a slide."""
     try:
-        prediction = _predict(slide, out, model_folder, mpp)
+        prediction = _predict(slide, out, model_folder, mpp, choice)
     except ResolutionUnknown as error:
         raise ResolutionUnknown(
             error.reason, "Look it up in the scanner's settings and give it: --mpp X [Y]."
@@ -77,7 +91,7 @@ def command(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None, as_json
     click.echo(f"{slide.name}: {prediction.record['result']}")
     for line in _findings(prediction.record):
         click.echo(line)
-    click.echo(f"Heat map: {prediction.heatmap_path}")
+    click.echo(f"Heat map: {prediction.heatmap_path} (computed with {prediction.engine})")
 
 
 def _findings(record: dict[str, Any]) -> Iterator[str]:
@@ -100,7 +114,9 @@ def _findings(record: dict[str, Any]) -> Iterator[str]:
         yield f"Warning: {warning['text']} {warning['hint']}"
 
 
-def _predict(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None) -> Prediction:
+def _predict(
+    slide: Path, out: Path, model_folder: Path, mpp: Mpp | None, choice: str | None
+) -> Prediction:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("Finding tissue", total=None)
@@ -108,4 +124,4 @@ def _predict(slide: Path, out: Path, model_folder: Path, mpp: Mpp | None) -> Pre
         def show(done: int, planned: int) -> None:
             bar.update(task, description="Scoring", completed=done, total=planned)
 
-        return predict_slide(slide, out, model_folder, mpp, show)
+        return predict_slide(slide, out, model_folder, mpp, show, choice)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from model.prediction.models import SIDE_FILE
 from model.prediction.network import EfficientNetLite0
+from model.prediction.network_dense import DenseLite0
 from model.training.config import TrainingConfig
 from model.training.export import export
 
@@ -17,24 +18,27 @@ torch.set_num_threads(1)
 
 
 @torch.no_grad()
-def random_net(seed: int) -> EfficientNetLite0:
+def random_net(seed: int, dense: bool = False) -> EfficientNetLite0:
     """A net with random weights, its norms fitted to patches, so that its answers differ widely."""
     torch.manual_seed(seed)
-    net = EfficientNetLite0()
+    net = DenseLite0() if dense else EfficientNetLite0()
     for layer in net.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.momentum = None  # the statistics of one batch become the stored ones
             torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
             torch.nn.init.uniform_(layer.bias, -0.3, 0.7)
     torch.nn.init.normal_(net.logit.weight, std=0.1)
-    net(torch.rand(12, 3, 6, 6).repeat_interleave(16, 2).repeat_interleave(16, 3) * 2 - 1)
+    patches = torch.rand(12, 3, 6, 6).repeat_interleave(16, 2).repeat_interleave(16, 3) * 2 - 1
+    net(patches)
+    if isinstance(net, DenseLite0):
+        net.first_answer(net.shared(patches))
     return net.eval()
 
 
-def make_model_folder(folder: Path, seed: int = 0, **side) -> Path:
+def make_model_folder(folder: Path, seed: int = 0, dense: bool = False, **side) -> Path:
     """A valid model folder with random weights; `side` replaces values of its sentinode.json."""
     folder.mkdir(parents=True)
-    export(random_net(seed), TrainingConfig(), "random weights", folder)
+    export(random_net(seed, dense), TrainingConfig(), "random weights", folder)
     change_side_file(folder, **side)
     return folder
 

@@ -1,28 +1,45 @@
 """The engine gives the net's own probabilities, whatever the layout and number of the patches."""
 
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from model.prediction.engine import Engine, load_engine, load_network, scale_patches
-from model.prediction.errors import ModelInvalid
-from model.prediction.models import SIDE_FILE, load_model
+from model.prediction import engine as engine_module
+from model.prediction.engine import (
+    OPENVINO_BFLOAT16,
+    OPENVINO_FLOAT32,
+    TORCH,
+    Engine,
+    check_engine,
+    choose_engine,
+    load_engine,
+)
+from model.prediction.engine_torch import load_network, scale_patches
+from model.prediction.errors import EngineUnavailable, ModelInvalid
+from model.prediction.models import SIDE_FILE, Gate, load_model
 from model.prediction.network import SameConv2d, same_padding
 from tests.model_folders import change_side_file, make_model_folder
 
 EQUAL = {"rtol": 0, "atol": 1e-5}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_model_folder(tmp_path_factory.mktemp("models") / "toy")
+FLOAT32 = [TORCH, OPENVINO_FLOAT32]
 
 
-@pytest.fixture(scope="module")
-def engine(folder):
-    return Engine(load_model(folder))
+@pytest.fixture(scope="module", params=["plain", "dense"])
+def folder(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / request.param
+    return make_model_folder(folder, dense=request.param == "dense")
+
+
+@pytest.fixture(scope="module", params=FLOAT32)
+def engine(request, folder):
+    return Engine(load_model(folder), request.param)
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +54,80 @@ def reference(folder, patches):
         return torch.sigmoid(load_network(model)(scale_patches(patches, model))).numpy()
 
 
-def test_folding_the_norms_changes_nothing(folder, engine, patches):
+def test_every_engine_gives_the_nets_own_probabilities(folder, engine, patches):
     expected = reference(folder, patches)
     assert expected.std() > 0.01  # else any constant would pass
     np.testing.assert_allclose(engine.probabilities(patches), expected, **EQUAL)
+
+
+def test_low_precision_stays_near(folder, patches):
+    engine = Engine(load_model(folder), OPENVINO_BFLOAT16)
+    expected = reference(folder, patches)
+    # Random nets are not smooth: single patches may move far.
+    assert 0 < abs(engine.probabilities(patches) - expected).mean() < 0.05
+
+
+def test_cells_of_a_region_are_scored_as_their_patches(folder, engine):
+    region = np.random.default_rng(3).integers(0, 256, (10, 14, 3), dtype=np.uint8)
+    region = region.repeat(16, 0).repeat(16, 1)  # 3 × 5 cells
+    cells = np.indices((3, 5)).sum(0) % 2 == 0
+    corners = np.argwhere(cells) * 32
+    patches = np.stack([region[y : y + 96, x : x + 96] for y, x in corners])
+    expected = reference(folder, patches)
+    scores = engine.score_cells(region, cells)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
+    assert not scores.by_gate.any()
+    with pytest.raises(ValueError, match="expected a uint8 region"):
+        engine.score_cells(region[:-1], cells)
+
+
+@pytest.mark.parametrize("how", FLOAT32)
+def test_first_answers_stand_where_they_are_sure(tmp_path, how, patches):
+    model = load_model(make_model_folder(tmp_path / "gated", dense=True))
+    first = Engine(replace(model, gate=Gate(first_below=1 - 1e-9)), how).score_patches(patches)
+    assert first.by_gate.all()
+    assert first.probabilities.std() > 0.01
+    bound = float(np.median(first.probabilities))
+    gated = Engine(replace(model, gate=Gate(first_below=bound)), how)
+    whole = Engine(replace(model, gate=Gate(first_below=bound)), how, gated=False)
+    scores, everything = gated.score_patches(patches), whole.score_patches(patches)
+    assert not everything.by_gate.any()
+    assert 20 < scores.by_gate.sum() < 50
+    expected = np.where(scores.by_gate, first.probabilities, everything.probabilities)
+    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
+    assert (first.probabilities[scores.by_gate] < bound).all()
+
+
+def test_the_engine_can_be_chosen(monkeypatch):
+    monkeypatch.delenv("SENTINODE_ENGINE", raising=False)
+    assert choose_engine("torch") == TORCH
+    assert choose_engine("openvino-float32") == OPENVINO_FLOAT32
+    monkeypatch.setenv("SENTINODE_ENGINE", "torch")
+    assert (choose_engine(), choose_engine("openvino-float32")) == (TORCH, OPENVINO_FLOAT32)
+    with pytest.raises(EngineUnavailable, match="no engine 'cuda'"):
+        choose_engine("cuda")
+    with pytest.raises(EngineUnavailable, match="begun with the engine tensorrt float16"):
+        check_engine("tensorrt float16")
+
+
+def test_without_openvino_torch_computes(monkeypatch):
+    monkeypatch.setattr(engine_module, "has_openvino", lambda: False)
+    assert choose_engine("auto") == TORCH
+    with pytest.raises(EngineUnavailable, match="not installed"):
+        choose_engine("openvino")
+    with pytest.raises(EngineUnavailable, match="does not have"):
+        check_engine(OPENVINO_FLOAT32)
+
+
+def test_openvino_needs_no_torch(folder):
+    program = (
+        "import sys; from pathlib import Path; from model.prediction.engine import load_engine;"
+        "import model.prediction.scoring;"
+        f"load_engine(Path({str(folder)!r}), {OPENVINO_FLOAT32!r});"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_probabilities_do_not_depend_on_the_company(engine, patches):
@@ -82,8 +169,9 @@ def test_other_shapes_and_types_are_refused(engine, wrong):
 
 
 def test_a_temperature_softens_without_reordering(tmp_path, engine, patches):
-    hot = Engine(load_model(make_model_folder(tmp_path / "hot", temperature=2.0, calibrated=True)))
-    logits = engine.logits(patches).numpy()
+    warm = make_model_folder(tmp_path / "hot", temperature=2.0, calibrated=True)
+    hot = Engine(load_model(warm), engine.how)
+    logits = Engine(replace(hot.model, temperature=None), engine.how).logits(patches)
     np.testing.assert_allclose(hot.probabilities(patches), 1 / (1 + np.exp(-logits / 2)), **EQUAL)
 
 
@@ -95,8 +183,9 @@ def test_weights_of_another_net_are_refused(tmp_path):
     folder = make_model_folder(tmp_path / "other")
     save_file({"weight": torch.zeros(3)}, folder / WEIGHTS_FILE)
     change_side_file(folder, weights_sha256=sha256_of(folder / WEIGHTS_FILE))
-    with pytest.raises(ModelInvalid, match="does not hold an efficientnet_lite0"):
-        Engine(load_model(folder))
+    for how in FLOAT32:
+        with pytest.raises(ModelInvalid, match="does not hold an efficientnet_lite0"):
+            Engine(load_model(folder), how)
 
 
 def test_a_folder_is_loaded_once_until_it_changes(tmp_path):

@@ -39,8 +39,16 @@ class ModelInvalid(PredictionError):
     """A model folder lacks a file, holds wrong values, or its weights were altered."""
 
 
+class EngineUnavailable(PredictionError):
+    """This machine cannot compute in the way that was asked for."""
+
+
 class HeatmapInvalid(PredictionError):
     """A stored heat map is missing, damaged, or of another layout."""
+
+
+class HeatmapsDiffer(PredictionError):
+    """Two heat maps cannot be compared cell by cell: their cells lie elsewhere."""
 
 
 class HeatmapUnwritable(PredictionError):

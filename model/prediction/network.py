@@ -8,28 +8,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ARCHITECTURE = "efficientnet_lite0"
-
-# (kernel, stride of the first block, expansion, output channels, blocks) of each stage
-STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
+from model.prediction.lite0 import (
+    ARCHITECTURE,
+    HEAD_CHANNELS,
+    NORM_EPSILON,
+    STAGES,
+    STEM_CHANNELS,
+    same_padding,
 )
-STEM_CHANNELS = 32
-HEAD_CHANNELS = 1280
-# TensorFlow's value, which the ImageNet weights were trained with.
-NORM_EPSILON = 1e-3
 
-
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels that TensorFlow's "SAME" rule adds (before, after) along an axis of `size` pixels."""
-    missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return missing // 2, missing - missing // 2
+__all__ = [
+    "ARCHITECTURE",
+    "HEAD_CHANNELS",
+    "STAGES",
+    "ConvNorm",
+    "EfficientNetLite0",
+    "InvertedResidual",
+    "SameConv2d",
+    "fold_batch_norm",
+    "same_padding",
+    "use_channels_last",
+]
 
 
 class SameConv2d(nn.Conv2d):

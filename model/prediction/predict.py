@@ -3,14 +3,17 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from model.prediction.engine import threads
 from model.prediction.errors import HeatmapInvalid, unwritable
 from model.prediction.findings import look_at
-from model.prediction.heatmap import Heatmap
+from model.prediction.heatmap import Chunk, Heatmap
 from model.prediction.models import Model, load_model
 from model.prediction.scoring import prepare, score_chunk
 from model.prediction.slide import Mpp
@@ -32,6 +35,11 @@ class Prediction:
     record_path: Path
     record: dict[str, Any]
 
+    @property
+    def engine(self) -> str:
+        """What computed the heat map."""
+        return str(self.record["geometry"]["engine"])
+
 
 def predict_slide(
     slide: Path,
@@ -39,31 +47,48 @@ def predict_slide(
     model_folder: Path,
     mpp: Mpp | None = None,
     progress: Progress = lambda done, planned: None,
+    engine: str | None = None,
 ) -> Prediction:
     """Write `out`/<name>.zarr and `out`/<name>.json; chunks that are stored there are kept.
 
-    Raises the errors of `prepare` and `score_chunk`, and HeatmapInvalid for a heat map that is
-    there of another slide.
+    `engine` is one of engine.CHOICES; every core is used (OMP_NUM_THREADS of them, if set). Raises
+    the errors of `prepare` and `score_chunk`, and HeatmapInvalid for a heat map that is there of
+    another slide.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(error) from error
     heatmap_path = out / f"{slide.stem}.zarr"
-    prepare(slide, model_folder, heatmap_path, mpp)
+    prepare(slide, model_folder, heatmap_path, mpp, engine)
     heatmap = Heatmap.open(heatmap_path)
     _check_slide(heatmap, heatmap_path, slide)
     planned, stored = heatmap.planned_chunks(), heatmap.stored_chunks()
     missing = [chunk for chunk in planned if chunk not in stored]
     progress(len(planned) - len(missing), len(planned))
-    for left, chunk in zip(reversed(range(len(missing))), missing, strict=True):
-        score_chunk(slide, model_folder, heatmap_path, chunk)
-        progress(len(planned) - left, len(planned))
+    score = partial(score_chunk, slide, model_folder, heatmap_path)
+    for done, _ in enumerate(_side_by_side(score, missing), len(planned) - len(missing) + 1):
+        progress(done, len(planned))
     model = load_model(model_folder)
     with open_wsi(slide) as wsi:
         findings = look_at(heatmap, wsi, model.colours)
     record = _record(slide, heatmap_path, heatmap, model) | findings.to_json()
     return Prediction(heatmap_path, _write(out / f"{slide.stem}.json", record), record)
+
+
+def _side_by_side(score: Callable[[Chunk], None], chunks: list[Chunk]) -> Iterator[Future[None]]:
+    """Each chunk's score as it is done; one more at once than there are cores, which reads ahead.
+
+    Ends with the first error, without those not yet begun.
+    """
+    with ThreadPoolExecutor(threads() + 1) as pool:
+        futures = [pool.submit(score, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield future
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _check_slide(heatmap: Heatmap, heatmap_path: Path, slide: Path) -> None:
