@@ -122,15 +122,16 @@ class Threads(ThreadPoolExecutor):
     def pool(self) -> Pool:
         return Pool(self, lambda: self.slots, lambda: True)
 
-    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         if fn is score_missing_chunk:
             with self._lock:
                 self.scored.append((args[2].stem, args[3]))
             assert self.free.wait(DEADLINE_S)
-        fn(*args)
+        result = fn(*args)
         if fn is score_missing_chunk:
             with self._lock:
                 self.stored += 1
+        return result
 
 
 def worker(settings: Settings, sessions: sessionmaker[Session], name: str | None = None) -> Worker:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from model.prediction.errors import (
     HeatmapInvalid,
+    HeatmapsDiffer,
     HeatmapUnwritable,
     ModelInvalid,
     NoTissue,
@@ -83,6 +84,45 @@ class HeatmapNotReady(NotFound):
     """The heat map has no geometry yet."""
 
     code = "heatmap_not_ready"
+
+
+class SweepMissing(NotFound):
+    """The reader has no sweep of this slide."""
+
+    code = "sweep_missing"
+
+    def __init__(
+        self,
+        message: str = "There is no sweep of this slide.",
+        hint: str = "Start one; it may have been ended in another window.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class HotspotNotFound(NotFound):
+    """The analysis has no hot spot of this rank."""
+
+    code = "hotspot_not_found"
+
+    def __init__(
+        self,
+        message: str = "There is no such hot spot.",
+        hint: str = "Ranks count from 1; ask for the list of the analysis's hot spots.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class HotspotsNotReady(NotFound):
+    """The analysis has no hot spots yet: it is not finished."""
+
+    code = "hotspots_not_ready"
+
+    def __init__(
+        self,
+        message: str = "The hot spots of this analysis are not known yet.",
+        hint: str = "They are as soon as the whole slide is analysed; ask again then.",
+    ) -> None:
+        super().__init__(message, hint)
 
 
 class TileOutsideGrid(NotFound):
@@ -214,6 +254,19 @@ class ResolutionMissing(Conflict):
         super().__init__(message, hint)
 
 
+class RecordingOff(Conflict):
+    """What is viewed is recorded only for readers who switched it on."""
+
+    code = "recording_off"
+
+    def __init__(
+        self,
+        message: str = "What you view on this slide is not recorded.",
+        hint: str = "Switch the recording on first.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
 class Unavailable(ViewerError):
     """A part of Sentinode that is needed is not there right now."""
 
@@ -238,6 +291,7 @@ STATUS_CODES: dict[type[Exception], HTTPStatus] = {
     NoTissue: HTTPStatus.UNPROCESSABLE_ENTITY,
     ModelInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
     HeatmapInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+    HeatmapsDiffer: HTTPStatus.CONFLICT,
     HeatmapUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
     PredictionError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -249,6 +303,7 @@ PREDICTION_CODES: dict[type[PredictionError], str] = {
     NoTissue: "no_tissue",
     ModelInvalid: "model_invalid",
     HeatmapInvalid: "heatmap_invalid",
+    HeatmapsDiffer: "heatmaps_differ",
     HeatmapUnwritable: "heatmap_unwritable",
 }
 

@@ -53,7 +53,7 @@ def _no_tissue(summary: Mapping[str, Any]) -> Caution | None:
     return Caution(
         "no_tissue",
         "No tissue was found, so nothing was analysed.",
-        "This says nothing about cancer. Look at the slide: pale or blurred tissue may have been"
+        "That is no negative result. Look at the slide: pale or blurred tissue may have been"
         " taken for glass.",
     )
 

@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from model.prediction import scoring
 from model.prediction.errors import HeatmapInvalid, HeatmapUnwritable
+from model.prediction.findings import Findings
 from model.prediction.heatmap import Chunk, Heatmap
 from viewer.analyses import records
 from viewer.analyses.executors import Pool
+from viewer.analyses.hotspots import look_at_slide, store
 from viewer.analyses.job import Job, discard, load_job, make_room
 from viewer.analyses.lease import CancelRequested, Lease, LeaseLost, Stopping
 from viewer.analyses.order import farthest_first
@@ -54,7 +56,7 @@ class Runner:
         self._pool = pool
         self._lease = lease
         self._beat = beat
-        self._in_flight: dict[Future[None], Chunk | None] = {}
+        self._in_flight: dict[Future[Any], Chunk | None] = {}
 
     def run(self) -> None:
         """Work until done, failed, cancelled, stopped or overtaken; the record says which.
@@ -63,8 +65,8 @@ class Runner:
         """
         claim, write = self._lease.claim, self._lease.write
         try:
-            summary = self._analyse()
-            if not write(lambda session: records.finish_done(session, claim, summary)):
+            summary, findings = self._analyse()
+            if not write(lambda session: _finish(session, claim, summary, findings)):
                 write(lambda session: records.finish_cancelled(session, claim))
         except CancelRequested:
             # A chunk that still runs will be stored: that is harmless, and used after a retry.
@@ -83,7 +85,7 @@ class Runner:
             for future in self._in_flight:
                 future.cancel()
 
-    def _analyse(self) -> dict[str, Any]:
+    def _analyse(self) -> tuple[dict[str, Any], Findings]:
         with self._sessions() as session:
             job = load_job(session, self._settings, self._lease.claim.analysis_id)
         make_room(self._settings)
@@ -106,7 +108,7 @@ class Runner:
                 "Check that all workers see the data folder under the same path; start it again.",
             )
         extent = {"chunks": len(planned), "revision": str(heatmap.revision())}
-        return heatmap.summary() | extent
+        return heatmap.summary() | extent, self._look(job)
 
     def _prepare(self, job: Job) -> None:
         """Have the tissue found, and the heat map made, in one of the processes."""
@@ -121,6 +123,16 @@ class Runner:
         except SlideChanged:
             discard(job.heatmap_path)  # its tissue may be that of another file
             raise
+
+    def _look(self, job: Job) -> Findings:
+        """Have the finished map looked at in one of the processes."""
+        task = self._pool.executor.submit(
+            look_at_slide, job.slide, job.model.folder, job.heatmap_path
+        )
+        self._in_flight[task] = None
+        while self._in_flight:
+            self._collect(job)
+        return task.result()
 
     def _score(self, job: Job, heatmap: Heatmap, chunks: Collection[Chunk]) -> None:
         """Have these chunks computed, those nearest to the viewer's focus first."""
@@ -164,6 +176,15 @@ class Runner:
         claim = self._lease.claim
         log.warning("Analysis %s failed: %s", claim.analysis_id, reason)
         self._lease.write(lambda session: records.finish_failed(session, claim, reason, hint))
+
+
+def _finish(
+    session: Session, claim: records.Claim, summary: dict[str, Any], findings: Findings
+) -> bool:
+    if not records.finish_done(session, claim, summary):
+        return False
+    store(session, claim.analysis_id, findings)
+    return True
 
 
 class ChunkFailed(Exception):  # noqa: N818 - named after what happened

@@ -38,11 +38,11 @@ class Status:
         self._session = session
         self._settings = settings
 
-    def of(self, analysis: Analysis) -> dict[str, Any]:
-        """The JSON of an analysis."""
+    def of(self, analysis: Analysis, *, in_list: bool = False) -> dict[str, Any]:
+        """The JSON of an analysis. In lists, heat maps of removed models are not opened for it."""
         model = self._models.get((analysis.model_id, analysis.model_version))
         # The record of a finished one says all; lists are mostly of these.
-        known = analysis.state == records.DONE and model is not None
+        known = analysis.state == records.DONE and (model is not None or in_list)
         opened = None if known else self._heatmap(analysis)
         return {
             "id": analysis.id,
@@ -52,6 +52,10 @@ class Status:
             "error": analysis.error,
             "model": _model(analysis, model, opened),
             "summary": _summary(analysis),
+            "score": analysis.score,
+            "score_rule": analysis.score_rule,
+            "hotspots": analysis.hotspots,
+            "warnings": analysis.warnings or [],
             "created_at": iso_utc(analysis.created_at),
             "started_at": iso_utc(analysis.started_at),
             "finished_at": iso_utc(analysis.finished_at),
@@ -66,13 +70,11 @@ class Status:
 
     def _queue_position(self, analysis: Analysis) -> int | None:
         """1 = the next one."""
-        if analysis.id not in self._queue:
-            return None
-        return self._queue.index(analysis.id) + 1
+        return self._places.get(analysis.id)
 
     @cached_property
-    def _queue(self) -> list[str]:
-        return records.queue(self._session)
+    def _places(self) -> dict[str, int]:
+        return {id_: place for place, id_ in enumerate(records.queue(self._session), 1)}
 
     @cached_property
     def _models(self) -> dict[tuple[str, str], Model]:

@@ -19,6 +19,7 @@ from model.prediction.errors import ModelInvalid
 from viewer.analyses import records
 from viewer.analyses.catalog import find_model
 from viewer.analyses.executors import Pool, open_pool
+from viewer.analyses.hotspots import catch_up
 from viewer.analyses.identity import is_gone, own_name
 from viewer.analyses.lease import Lease
 from viewer.analyses.runner import Runner
@@ -63,6 +64,8 @@ class Worker:
         self._sessions = sessions
         self.stop = stop
         self._beat_at = 0.0
+        # Those that could not be looked at are not tried again and again.
+        self._looked_at: set[str] = set()
 
     def run(self) -> None:
         """Scan and analyse until told to stop."""
@@ -77,7 +80,7 @@ class Worker:
                     if not scanner.is_alive():
                         msg = "the scanner ended"
                         raise RuntimeError(msg)
-                    if not self.work_once(pool):
+                    if not self.work_once(pool) and not self.catch_up():
                         self.stop.wait(IDLE_S)
         finally:
             self.stop.set()
@@ -97,6 +100,13 @@ class Worker:
             state = records.get_analysis(session, claim.analysis_id).state
         log.info("Analysis %s is %s now", claim.analysis_id, state)
         return True
+
+    def catch_up(self) -> bool:
+        """Look for the hot spots of one analysis that ended before this version; False: none."""
+        analysis_id = catch_up(self._sessions, self._settings, self._looked_at)
+        if analysis_id is not None:
+            self._looked_at.add(analysis_id)
+        return analysis_id is not None
 
     def _recover(self) -> None:
         with self._sessions() as session:

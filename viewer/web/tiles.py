@@ -18,26 +18,33 @@ ASK_AGAIN = "private, no-cache"
 @bp.get("/slides/<slide_id:slide_id>.dzi")
 def descriptor(slide_id: str) -> Response:
     """The Deep Zoom descriptor."""
-    return _send(services().images.descriptor(slide_id), ASK_AGAIN)
+    images = services().images
+    return send_picture(images.descriptor(images.file(slide_id)), ASK_AGAIN)
 
 
 @bp.get("/slides/<slide_id:slide_id>_files/<index:level>/<index:column>_<index:row>.<image_format>")
 def tile(slide_id: str, level: int, column: int, row: int, image_format: str) -> Response:
     """A Deep Zoom tile; 404 outside the grid."""
-    picture = services().images.tile(slide_id, (level, column, row), image_format)
-    return _send(picture, KEEP_TILES)
+    images = services().images
+    picture = images.tile(images.file(slide_id), (level, column, row), image_format)
+    return send_picture(picture, KEEP_TILES)
 
 
 @bp.get("/slides/<slide_id:slide_id>/thumbnail.jpeg")
 def thumbnail(slide_id: str) -> Response:
     """The whole slide, small."""
-    return _send(services().images.thumbnail(slide_id), KEEP_TILES)
+    images = services().images
+    return send_picture(images.thumbnail(images.file(slide_id)), KEEP_TILES)
 
 
-def _send(picture: Picture, keep: str) -> Response:
+def send_picture(picture: Picture, keep: str) -> Response:
+    """The picture, or 304 where the browser has it; `keep` is the Cache-Control."""
     known = request.if_none_match.contains(picture.etag)
-    body = b"" if known else picture.render()
-    answer = Response(body, 304 if known else 200, mimetype=picture.media_type)
+    if known:
+        answer = Response(b"", 304)
+    else:
+        rendered = picture.render()
+        answer = Response(rendered.body, mimetype=rendered.media_type)
     answer.set_etag(picture.etag)
     answer.headers["Cache-Control"] = keep
     return answer
