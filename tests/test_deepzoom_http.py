@@ -27,11 +27,14 @@ def test_a_client_can_fetch_the_whole_pyramid(client, slide_folder: Path, scan):
         for column in range(-(-width // tile_size)):
             for row in range(-(-height // tile_size)):
                 tile = client.get(f"{files}/{level}/{column}_{row}.jpeg")
-                assert (tile.status_code, tile.mimetype) == (200, "image/jpeg")
                 expected = (
                     min(tile_size, width - column * tile_size),
                     min(tile_size, height - row * tile_size),
                 )
+                # What is cut from a JPEG of the file is sent without a further loss.
+                cut = level in (11, 9) and expected != (tile_size, tile_size)
+                kind = "image/png" if cut else "image/jpeg"
+                assert (tile.status_code, tile.mimetype) == (200, kind)
                 assert Image.open(BytesIO(tile.data)).size == expected
         level, width, height = level - 1, -(-width // 2), -(-height // 2)
 

@@ -7,7 +7,8 @@ import pytest
 
 from model.prediction.wsi import open_wsi
 from tests.slides import DARK, GLASS, Square, make_flat, make_scn, make_slide, square_on_glass
-from viewer.slides.deepzoom import DeepZoom, level_pixels, tile_pixels
+from viewer.slides.deepzoom import DeepZoom
+from viewer.slides.tile_pixels import TileSource
 
 SIZE = (1025, 773)  # odd at every level, and no multiple of any tile
 EVEN = (1024, 772)
@@ -63,7 +64,7 @@ def test_the_square_is_in_its_place_at_every_level(tmp_path: Path, layout: str):
         assert wsi.size_l0_px == (EVEN if layout == "bounds" else SIZE)
         for level in range(zoom.level_count - 7, zoom.level_count):
             step = zoom.step_l0_px(level)
-            grey = level_pixels(wsi, zoom, level, never_remember).mean(axis=2)
+            grey = TileSource(wsi, zoom).level(level, never_remember).mean(axis=2)
             left, right = edges_dz_px(grey[round(SQUARE.top * 1.5 / step)])
             top, bottom = edges_dz_px(grey[:, round(SQUARE.left * 1.5 / step)])
             found = np.array([left, top, right, bottom])
@@ -78,7 +79,7 @@ def test_tiles_join_without_a_seam(tmp_path: Path, layout: str):
         zoom = DeepZoom.of_slide(*wsi.size_l0_px, wsi.tile_size_px)
         for level in range(zoom.level_count - 4, zoom.level_count):
             step = zoom.step_l0_px(level)
-            whole = level_pixels(wsi, zoom, level, never_remember)
+            whole = TileSource(wsi, zoom).level(level, never_remember)
             inside = whole[
                 SQUARE.top // step + 3 : SQUARE.bottom // step - 3,
                 SQUARE.left // step + 3 : SQUARE.right // step - 3,
@@ -89,7 +90,7 @@ def test_tiles_join_without_a_seam(tmp_path: Path, layout: str):
 def test_the_coarsest_tile_shows_the_mean_of_the_slide(tmp_path: Path):
     with open_wsi(make_slide(tmp_path / "a.tif", (1024, 1024), level_factors=(1,))) as wsi:
         zoom = DeepZoom.of_slide(1024, 1024, 256)
-        pixel = tile_pixels(wsi, zoom, (0, 0, 0), never_remember)[0, 0]
+        pixel = TileSource(wsi, zoom).pixels((0, 0, 0), never_remember)[0, 0]
         assert np.abs(pixel.astype(int) - (120, 120, 90)).max() <= 2
 
 
@@ -108,7 +109,7 @@ def test_missing_levels_are_composed_and_look_like_read_ones(tmp_path: Path):
     with open_wsi(path) as wsi:
         zoom = DeepZoom.of_slide(*size, 256)
         level = zoom.level_count - 1 - 5  # one pixel of it is 32 of the only level there is
-        composed = level_pixels(wsi, zoom, level, remember).astype(int)
+        composed = TileSource(wsi, zoom).level(level, remember).astype(int)
         height, width = composed.shape[:2]
         x_l0 = np.minimum((np.arange(width) + 0.5) * 32, (np.arange(width) * 32 + size[0]) / 2)
         y_l0 = np.minimum((np.arange(height) + 0.5) * 32, (np.arange(height) * 32 + size[1]) / 2)
@@ -125,4 +126,4 @@ def test_a_slide_with_its_own_levels_is_not_composed(tmp_path: Path):
     with open_wsi(path) as wsi:
         zoom = DeepZoom.of_slide(1500, 1100, 256)
         for level in range(zoom.level_count - 7, zoom.level_count):
-            tile_pixels(wsi, zoom, (level, 0, 0), remember)
+            TileSource(wsi, zoom).pixels((level, 0, 0), remember)
