@@ -11,6 +11,7 @@ COMMANDS = {
     "adopt": "model.cli_adopt",
     "calibrate": "model.cli_calibrate",
     "colours": "model.cli_colours",
+    "compose": "model.cli_compose",
     "crossvalidate": "model.cli_crossvalidate",
     "distill": "model.cli_distill",
     "evaluate": "model.cli_evaluate",

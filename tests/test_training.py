@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from model.cli import main
 from model.evaluation.metrics import roc_auc
-from model.training.augment import augment, cut_out, flip
+from model.training.augment import augment, cut_out, flip, warp
 from model.training.config import Augmentation, TrainingConfig, TrainingConfigInvalid, read_config
 from model.training.log import Log
 from model.training.patches import PatchSet, scaled
@@ -82,6 +82,20 @@ def test_no_strength_means_no_change_but_symmetry():
     for view, patch in zip(views, pixels, strict=True):
         turned = [np.rot90(side, k) for side in (patch, patch[:, ::-1]) for k in range(4)]
         assert min(np.abs(view.numpy() * 255 - one).max() for one in turned) < 0.1
+
+
+def test_a_warp_turns_and_zooms_about_the_centre():
+    square = torch.ones(40, 96, 96, 3)
+    square[:, 36:60, 36:60] = 0
+    how = Augmentation(warp_share=1.0)
+    warped = warp(square, how, torch.Generator().manual_seed(0))
+    area = (warped[..., 0] < 0.5).sum((1, 2)).double() / 24**2
+    assert area.min() > 0.8
+    assert area.max() < 1.27  # ± 10 % of a side
+    assert np.ptp(area.numpy()) > 0.1
+    assert (warped[:, 40:56, 40:56] < 0.1).all()
+    assert (warped[:, 47, 34] != square[:, 47, 34]).any()
+    assert warp(square, Augmentation(), torch.Generator()) is square
 
 
 def test_all_eight_symmetries_occur():

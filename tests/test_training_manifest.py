@@ -129,6 +129,7 @@ def test_training_may_start_from_a_model_folder(tmp_path):
 @pytest.mark.parametrize(
     ("freeze", "learns", "stays"),
     [
+        ("early", ["blocks.3.layers.0.conv.weight"], ["blocks.2.layers.2.conv.weight"]),
         ("body", ["last.conv.weight", "blocks.15.layers.0.conv.weight"], ["stem.conv.weight"]),
         ("all_but_head", ["logit.weight"], ["last.conv.weight", "last.norm.running_mean"]),
     ],

@@ -34,6 +34,17 @@ def slide_blocks(manifest: Path, names: Sequence[str]) -> NDArray[np.int64]:
     return _numbered(list(runs.values()), len(names))
 
 
+def slide_order(manifest: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    """The place (n,) of each patch name in the order of the slides, −1 where it is not known.
+
+    Raises PatchesInvalid where the manifest is unreadable.
+    """
+    places = _places(manifest)
+    in_order = sorted((name for name in names if name in places), key=lambda name: places[name])
+    ranks = {name: rank for rank, name in enumerate(in_order)}
+    return np.array([ranks.get(name, -1) for name in names], dtype=np.int64)
+
+
 def _numbered(runs: list[list[tuple[int, int]]], n: int) -> NDArray[np.int64]:
     fresh = count()
     blocks = np.full(n, -1)

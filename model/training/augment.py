@@ -21,6 +21,7 @@ DARKEST = 1 / 255
 def augment(patches: Tensor, how: Augmentation, chance: Generator) -> Tensor:
     """A random view (n, h, w, 3) in 0–1 of each uint8 patch (n, h, w, 3)."""
     views = (flip(patches, chance) if how.flips else patches).float() / 255
+    views = warp(views, how, chance)
     views = jitter_stain(views, how.stain, chance)
     views = jitter_colour(views, how, chance)
     views = blur(views, how.blur_share, how.blur_sigma_px, chance)
@@ -31,6 +32,27 @@ def flip(patches: Tensor, chance: Generator) -> Tensor:
     """One of a square's eight symmetries for each patch; h must equal w."""
     for turned in (lambda x: x.flip(1), lambda x: x.flip(2), lambda x: x.transpose(1, 2)):
         patches = torch.where(_chosen(patches, 0.5, chance), turned(patches), patches)
+    return patches
+
+
+def warp(patches: Tensor, how: Augmentation, chance: Generator) -> Tensor:
+    """A share of the patches turned by any angle and zoomed about their centre, edges mirrored."""
+    if not how.warp_share:
+        return patches
+    n = len(patches)
+    angle = math.radians(how.warp_turn_degrees) * _uniform((n,), chance)
+    zoom = 1 + how.warp_zoom * _uniform((n,), chance)
+    chosen = _chosen(patches, how.warp_share, chance).flatten()
+    if not chosen.any():
+        return patches
+    cos, sin, zero = torch.cos(angle) * zoom, torch.sin(angle) * zoom, torch.zeros(n)
+    maps = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(n, 2, 3)[chosen]
+    planes = patches[chosen].permute(0, 3, 1, 2)
+    grid = functional.affine_grid(maps, list(planes.shape), align_corners=False)
+    # Interpolation by cubes keeps nuclei crisp: the net must not learn that turned means blurred.
+    turned = functional.grid_sample(planes, grid, "bicubic", "reflection", align_corners=False)
+    patches = patches.clone()
+    patches[chosen] = turned.permute(0, 2, 3, 1).clamp(0, 1)
     return patches
 
 

@@ -18,7 +18,7 @@ from model.training.processes import ALONE, Processes
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """Views (n, h, w, 3) in 0–1 and labels (n,) of this process's share of the batch of a step."""
+    """Views (n, h, w, 3) in 0–1 and targets (n,) of this process's share of the batch of a step."""
 
     def __init__(
         self, source: Source, config: TrainingConfig, seed: int, processes: Processes = ALONE
@@ -34,7 +34,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         chance = torch.Generator().manual_seed(seed_of(self._seed, step, self._rank))
         pixels = torch.from_numpy(self._source.pixels(items))
         views = augment(pixels, self._config.augmentation, chance)
-        return views, torch.from_numpy(self._source.labels(items))
+        return views, torch.from_numpy(self._source.targets(items))
 
     def items(self, step: int) -> Items:
         """The patches of that step, of all processes."""

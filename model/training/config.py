@@ -68,6 +68,9 @@ class TrainingConfig(Strict):
     id: str = "lymph-node"
     version: str = "0.1.0"
     name: str = "Lymph node metastasis"
+    architecture: Literal["efficientnet_lite0", "efficientnet_lite0_dense"] = Field(
+        default="efficientnet_lite0", description="dense: see network_dense.py"
+    )
     start: str = Field(default="imagenet", description='"imagenet", "random", or a model folder')
     freeze: Literal["nothing", "early", "body", "all_but_head"] = Field(
         default="nothing",

@@ -43,13 +43,13 @@ def train(
     started = time.monotonic() - state.seconds
     weights = torch.tensor(patches.class_weights)
 
-    for views, labels in batches.load(range(state.step, steps)):
+    for views, targets in batches.load(range(state.step, steps)):
         if out_of_patience(state, config):
             break
         torch.manual_seed(seed_of(seed, state.step, processes.rank))  # of dropout
         set_rates(state.optimizer, config, state.step / steps)
         with half_precision(config, processes.device):
-            loss = step_loss(net, views, labels, weights, config, processes.device)
+            loss = step_loss(net, views, targets, weights, config, processes.device)
         descend(state, loss, config)
         # The mean starts short, so that the first steps' weights are soon forgotten.
         step = state.step
@@ -133,16 +133,16 @@ def half_precision(config: TrainingConfig, device: torch.device) -> torch.autoca
 def step_loss(
     net: nn.Module,
     views: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     weights: Tensor,
     config: TrainingConfig,
     device: torch.device,
 ) -> Tensor:
-    """Cross-entropy of views (n, h, w, 3) in 0–1 against softened labels (n,), by class weight."""
-    softened = labels * (1 - config.label_smoothing) + config.label_smoothing / 2
+    """Cross-entropy of views (n, h, w, 3) in 0–1 against softened targets (n,), by class weight."""
+    softened = targets * (1 - config.label_smoothing) + config.label_smoothing / 2
     logits = net(scaled(views.to(device)))
     return functional.binary_cross_entropy_with_logits(
-        logits.float(), softened.to(device), weights[labels].to(device)
+        logits.float(), softened.to(device), weights[targets.round().long()].to(device)
     )
 
 
