@@ -69,3 +69,16 @@ def scan(app: Flask, client: FlaskClient) -> Callable[[], list[dict[str, Any]]]:
         return items
 
     return scan
+
+
+@pytest.fixture
+def sign_in(app: Flask) -> Callable[[str], FlaskClient]:
+    """Opens a browser in front of which somebody sits who said a name."""
+
+    def sign_in(name: str) -> FlaskClient:
+        app.test_client_class = BufferedClient
+        browser = app.test_client()
+        browser.put("/api/v1/me", json={"name": name})
+        return browser
+
+    return sign_in

@@ -73,7 +73,7 @@ def test_a_bad_profile_is_a_warning_not_an_error(client, slide_folder: Path, sca
     make_slide(slide_folder / "a.tif", (500, 400), icc=profile, draw=plain)
     (item,) = scan()
     assert (item["state"], item["problem"]) == ("unanalysed", None)
-    assert "colour profile" in item["warnings"][0]
+    assert "colour profile" in item["warnings"][0]["text"]
     assert shown(client, item) == RED
 
 

@@ -24,18 +24,6 @@ def place(slide_id) -> str:
 
 
 @pytest.fixture
-def sign_in(app):
-    """A browser in front of which somebody sits who said a name."""
-
-    def sign_in(name: str):
-        browser = app.test_client()
-        browser.put("/api/v1/me", json={"name": name})
-        return browser
-
-    return sign_in
-
-
-@pytest.fixture
 def ada(sign_in):
     return sign_in("Ada")
 

@@ -20,6 +20,7 @@ SUMMARY = {
 FIELDS = {
     "id",
     "name",
+    "folder",
     "width_px",
     "height_px",
     "mpp_x",
@@ -35,6 +36,13 @@ FIELDS = {
     "problem",
     "warnings",
     "analysis",
+    "score",
+    "hotspots",
+    "score_analysis_id",
+    "locked",
+    "reading",
+    "assignee",
+    "flags",
     "dzi_url",
     "thumbnail_url",
     "page_url",
@@ -146,6 +154,20 @@ def test_the_state_is_that_of_the_newest_analysis(client, slide_folder: Path, sc
     analyse(sessions, item["id"], 0.9, state="failed")
     slide = client.get(f"/api/v1/slides/{item['id']}").get_json()
     assert slide["state"] == slide["analysis"]["state"] == "failed"
+    assert slide["score"] == 0.9
+
+
+def test_a_run_started_again_and_cancelled_hides_nothing(
+    client, slide_folder: Path, scan, sessions
+):
+    fill(slide_folder, ["a.tif", "b.tif"])
+    items = {item["name"]: item for item in scan()}
+    analyse(sessions, items["b.tif"]["id"], 0.9, age_s=60)
+    analyse(sessions, items["b.tif"]["id"], 0, state="cancelled")
+    first, second = client.get("/api/v1/slides?sort=suspicion").get_json()["items"]
+    assert (first["name"], first["score"], first["state"]) == ("b.tif", 0.9, "done")
+    assert first["analysis"]["id"] == first["score_analysis_id"]
+    assert (second["score"], second["score_analysis_id"]) == (None, None)
 
 
 def test_a_cursor_holds_no_name(client, slide_folder: Path, scan):

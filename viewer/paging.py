@@ -44,7 +44,7 @@ def page_of(
     """
     query = query.add_columns(*(key.value for key in keys)).order_by(*order_of(keys))
     if after is not None:
-        query = query.where(beyond(keys, _typed(keys, decode_cursor(after, kind))))
+        query = query.where(beyond(keys, typed(keys, decode_cursor(after, kind))))
     rows = list(session.execute(query.limit(limit + 1)).all())
     more = len(rows) > limit
     last = tuple(rows[limit - 1])[-len(keys) :] if more else ()
@@ -106,7 +106,7 @@ def _is_value(value: object) -> bool:
     return False
 
 
-def _typed(keys: Sequence[Key], values: Sequence[Value]) -> list[Any]:
+def typed(keys: Sequence[Key], values: Sequence[Value]) -> list[Any]:
     """The values as the columns' types; raises `BadRequest` where they do not fit."""
     if len(values) != len(keys):
         raise wrong_cursor()

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from viewer.db import Base, UtcDateTime
+from viewer.slides.names import search_name, sort_name
 
 ANALYSIS_STATES = ("queued", "running", "cancelling", "cancelled", "failed", "done")
 
@@ -35,11 +36,15 @@ class Slide(FileRecord, Base):
             sqlite_where=text("NOT missing"),
             postgresql_where=text("NOT missing"),
         ),
-        Index("ix_slide_name_id", "name", "id"),
+        Index("ix_slide_sort_name_id", "sort_name", "id"),
+        Index("ix_slide_first_seen_at", "first_seen_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
+    # Both follow from the name.
+    search_name: Mapped[str] = mapped_column(Text)
+    sort_name: Mapped[str] = mapped_column(Text)
     width_px: Mapped[int | None]
     height_px: Mapped[int | None]
     mpp_x: Mapped[float | None]
@@ -57,6 +62,11 @@ class Slide(FileRecord, Base):
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     missing: Mapped[bool] = mapped_column(default=False)
+
+    @validates("name")
+    def _follow(self, _key: str, name: str) -> str:
+        self.search_name, self.sort_name = search_name(name), sort_name(name)
+        return name
 
 
 class Companion(FileRecord, Base):
@@ -98,6 +108,7 @@ class Analysis(Base):
     __tablename__ = "analysis"
     __table_args__ = (
         Index("ix_analysis_slide_id_created_at", "slide_id", "created_at"),
+        Index("ix_analysis_slide_id_state_created_at", "slide_id", "state", "created_at"),
         Index("ix_analysis_state_created_at", "state", "created_at"),
     )
 

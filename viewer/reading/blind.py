@@ -4,6 +4,7 @@ Where it applies is decided per slide folder (SENTINODE_BLIND_FIRST_READ); wheth
 closed is decided per reader, by the server alone. Who did not say a name gave no verdict.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, select
@@ -51,6 +52,17 @@ def is_locked(session: Session, slide: Slide) -> bool:
         return False
     reader = current_reader()
     return reader is None or not session.scalar(select(_gave_verdict(slide.id, reader.name)))
+
+
+def locked_ids(session: Session, slides: Sequence[Slide]) -> set[str]:
+    """Those of the slides that are closed to who makes the present request."""
+    keys = blind_folder_keys(services().settings)
+    blind = {slide.id for slide in slides if slide.folder_key in keys}
+    reader = current_reader()
+    if not blind or reader is None:
+        return blind
+    given = (Verdict.reader == reader.name, Verdict.slide_id.in_(blind))
+    return blind - set(session.scalars(select(Verdict.slide_id).where(*given)))
 
 
 def locked_now(settings: Settings) -> ColumnElement[bool]:

@@ -35,7 +35,12 @@ class VerdictMissing(Conflict):
 def reading_of(session: Session, slide_id: str) -> Reading:
     """The reading of a slide; where nothing was done yet, a row of version 0 that is not stored."""
     found = session.get(Reading, slide_id, populate_existing=True)
-    return found or Reading(slide_id=slide_id, state="unread", version=0)
+    return found or unread(slide_id)
+
+
+def unread(slide_id: str) -> Reading:
+    """The reading of a slide with which nothing was done yet."""
+    return Reading(slide_id=slide_id, state="unread", version=0)
 
 
 def lock_reading(session: Session, slide_id: str) -> Reading:

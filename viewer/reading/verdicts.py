@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from viewer.db import iso_utc, utc_now
@@ -61,12 +60,6 @@ def give_verdict(
     newest = {"verdict_id": verdict.id, "verdict_value": value}
     change(session, slide_id, reader, state=state, reader=reader, **newest)
     return verdict
-
-
-def count_verdicts(session: Session, slide_id: str) -> int:
-    """How many verdicts a slide has."""
-    wanted = select(func.count()).select_from(Verdict).where(Verdict.slide_id == slide_id)
-    return session.scalar(wanted) or 0
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from viewer.analyses.job import heatmap_path
 from viewer.analyses.status import Status
 from viewer.db import writing
 from viewer.errors import HeatmapNotReady, ResolutionMissing, TileOutsideGrid
-from viewer.records import Analysis
+from viewer.reading.blind import is_locked, require_unlocked, withhold
+from viewer.records import Analysis, Slide
 from viewer.services import services
 from viewer.slides.library import check_readable, effective_mpp, slide_row
 from viewer.web.requests import read_body, read_query
@@ -111,7 +112,7 @@ def focus(analysis_id: str) -> ResponseReturnValue:
 @bp.get(f"{ANALYSIS}/heatmap")
 def heatmap(analysis_id: str) -> ResponseReturnValue:
     """Geometry, model and tile address."""
-    analysis, opened = _open(analysis_id)
+    analysis, opened = find_heatmap(analysis_id)
     geometry = opened.heatmap.geometry
     with services().sessions() as session:
         model = Status(session, services().settings).of(analysis)["model"]
@@ -132,7 +133,7 @@ def heatmap(analysis_id: str) -> ResponseReturnValue:
 @bp.get(f"{TILES}/<index:level>/<index:column>_<index:row>.png")
 def tile(analysis_id: str, level: int, column: int, row: int) -> Response:
     """A value tile: 0 = not analysed, 1–255 = probability (v − 1) / 254."""
-    analysis, opened = _open(analysis_id)
+    analysis, opened = find_heatmap(analysis_id)
     try:
         values = opened.heatmap.value_tile(level, column, row)
     except IndexError:
@@ -149,7 +150,7 @@ def tile(analysis_id: str, level: int, column: int, row: int) -> Response:
 def changes(analysis_id: str) -> ResponseReturnValue:
     """The tiles that changed since a revision, perhaps some more, and the revision now."""
     since = read_query(ChangesQuery).since
-    _, opened = _open(analysis_id)
+    _, opened = find_heatmap(analysis_id)
     # First the revision: what is stored between the two looks is told again next time.
     revision = opened.heatmap.revision()
     return jsonify(revision=str(revision), tiles=opened.heatmap.tiles_changed_since(since))
@@ -169,12 +170,19 @@ def _accepted(session: Session, analysis_id: str) -> ResponseReturnValue:
 
 def _describe(session: Session, analysis_id: str) -> dict[str, Any]:
     analysis = records.get_analysis(session, analysis_id)
-    return Status(session, services().settings).of(analysis)
+    shown = Status(session, services().settings).of(analysis)
+    slide = session.get_one(Slide, analysis.slide_id)
+    return withhold(shown) if is_locked(session, slide) else shown
 
 
-def _open(analysis_id: str) -> tuple[Analysis, OpenHeatmap]:
+def find_heatmap(analysis_id: str) -> tuple[Analysis, OpenHeatmap]:
+    """The one door to what a model said.
+
+    Raises `AnalysisNotFound`, `HeatmapNotReady` or `HeatmapLocked`.
+    """
     with services().sessions() as session:
         analysis = records.get_analysis(session, analysis_id)
+        require_unlocked(session, analysis.slide_id)
     opened = open_heatmap(heatmap_path(services().settings, analysis_id))
     if opened is None:
         raise HeatmapNotReady(

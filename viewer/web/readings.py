@@ -15,6 +15,7 @@ from viewer.readers import require_reader
 from viewer.reading import presence, states, verdicts
 from viewer.reading.blind import is_locked
 from viewer.reading.records import ReadingChange, Verdict
+from viewer.reading.shown import shown_readings
 from viewer.records import Analysis, Slide
 from viewer.services import services
 from viewer.slides.library import slide_row
@@ -58,7 +59,7 @@ def patch(slide_id: str) -> ResponseReturnValue:
     with writing(services().sessions) as session:
         slide = _slide(session, slide_id)
         version = states.lock_reading(session, slide_id).version
-        check_if_match(version, lambda: reading_json(session, slide))
+        check_if_match(version, lambda: _shown(session, slide))
         if body.state is not None:
             states.set_state(session, slide_id, reader, body.state)
         if "assignee" in body.model_fields_set:
@@ -139,26 +140,12 @@ def report_presence(slide_id: str) -> ResponseReturnValue:
     return jsonify(others=found, report_again_s=REPORT_AGAIN_S)
 
 
-def reading_json(session: Session, slide: Slide) -> dict[str, Any]:
-    """The reading of a slide as the API shows it."""
-    reading = states.reading_of(session, slide.id)
-    newest = session.get(Verdict, reading.verdict_id) if reading.verdict_id else None
-    return {
-        "slide_id": slide.id,
-        "state": reading.state,
-        "reader": reading.reader,
-        "assignee": reading.assignee,
-        "verdict": verdicts.verdict_json(newest) if newest else None,
-        "verdicts": verdicts.count_verdicts(session, slide.id) if newest else 0,
-        "locked": is_locked(session, slide),
-        "version": reading.version,
-        "changed_by": reading.changed_by,
-        "changed_at": iso_utc(reading.changed_at),
-    }
+def _shown(session: Session, slide: Slide) -> dict[str, Any]:
+    return shown_readings(session, [slide])[slide.id].to_json()
 
 
 def _answer(session: Session, slide: Slide) -> Response:
-    shown = reading_json(session, slide)
+    shown = _shown(session, slide)
     return versioned(shown, shown["version"])
 
 
@@ -179,7 +166,7 @@ def _seen(session: Session, slide: Slide, body: schemas.VerdictBody) -> verdicts
 
 def _analysis(session: Session, slide: Slide, analysis_id: str | None) -> Analysis | None:
     if analysis_id is None:
-        return newest_finished(session, [slide]).get(slide.id)
+        return newest_finished(session, slide)
     found = session.get(Analysis, analysis_id)
     if found is None or found.slide_id != slide.id:
         raise AnalysisNotFound
