@@ -40,8 +40,8 @@ def stain_statistics(pixels: Pixels) -> NDArray[np.float64]:
     # The mix of the three channels tells stains apart whatever the amount of tissue.
     parts.append(mean / mean.sum(1, keepdims=True).clip(1e-6))
     statistics = np.concatenate(parts, axis=1).astype(np.float64)
-    scaled: NDArray[np.float64] = statistics - statistics.mean(0)
-    return scaled / statistics.std(0).clip(1e-6)
+    scaled: NDArray[np.float64] = (statistics - statistics.mean(0)) / statistics.std(0).clip(1e-6)
+    return scaled
 
 
 def _by_stain(statistics: NDArray[np.float64], count: int) -> Folds:
