@@ -16,7 +16,7 @@ from tests.engine_room import (
     worker,
 )
 from viewer.analyses import executors
-from viewer.analyses.executors import NICENESS, RESOURCE, open_pool
+from viewer.analyses.executors import CHUNKS_AT_ONCE, NICENESS, RESOURCE, open_pool
 from viewer.analyses.reasons import reason_and_hint
 from viewer.analyses.runner import PoolLost
 from viewer.errors import Unavailable
@@ -56,7 +56,7 @@ def elsewhere(settings, cluster):
 
 def test_our_processes_are_humble_and_their_end_is_explained(settings):
     with open_pool(settings) as pool:
-        assert pool.slots() == settings.workers
+        assert pool.slots() == CHUNKS_AT_ONCE * settings.workers
         pid = pool.executor.submit(os.getpid).result()
         assert psutil.Process(pid).nice() == min(19, os.nice(0) + NICENESS)
 

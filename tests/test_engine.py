@@ -1,6 +1,7 @@
 """The engine gives the net's own probabilities, whatever the layout and number of the patches."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +22,14 @@ from model.prediction.engine import (
 )
 from model.prediction.engine_torch import load_network, scale_patches
 from model.prediction.errors import EngineUnavailable, ModelInvalid
-from model.prediction.models import SIDE_FILE, Gate, load_model
+from model.prediction.models import (
+    GATE_FILE,
+    SIDE_FILE,
+    WEIGHTS_FILE,
+    Gate,
+    load_model,
+    sha256_of,
+)
 from model.prediction.network import SameConv2d, same_padding
 from tests.model_folders import change_side_file, make_model_folder
 
@@ -99,6 +107,51 @@ def test_first_answers_stand_where_they_are_sure(tmp_path, how, patches):
     assert (first.probabilities[scores.by_gate] < bound).all()
 
 
+@pytest.mark.parametrize("how", FLOAT32)
+def test_a_gate_hands_on_what_it_does_not_rule_out(tmp_path, how, patches):
+    gated = make_model_folder(tmp_path / "gated", threshold=0.9)
+    net = make_model_folder(tmp_path / "dense", seed=5, dense=True)
+    shutil.copy(net / WEIGHTS_FILE, gated / GATE_FILE)
+    own = Engine(load_model(gated), how).probabilities(patches)
+    gates = Engine(load_model(net), how).probabilities(patches)
+    below = float(np.median(gates))
+    gate = {"first_below": 0, "below": below, "weights_sha256": sha256_of(gated / GATE_FILE)}
+    change_side_file(gated, gate=gate)
+    scores = Engine(load_model(gated), how).score_patches(patches)
+    assert np.array_equal(scores.by_gate, gates < below)
+    expected = np.where(scores.by_gate, gates, own)
+    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
+    region = patches[:4].reshape(2, 2, 96, 96, 3).swapaxes(1, 2).reshape(192, 192, 3)[:160]
+    cells = np.ones((3, 4), np.bool_)
+    corners = np.argwhere(cells) * 32
+    single = np.stack([region[y : y + 96, x : x + 96] for y, x in corners])
+    engine = Engine(load_model(gated), how)
+    together, alone = engine.score_cells(region, cells), engine.score_patches(single)
+    np.testing.assert_allclose(together.probabilities, alone.probabilities, **EQUAL)
+    assert np.array_equal(together.by_gate, alone.by_gate)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weights_sha256": "0" * 64}, "SHA-256 differs"),
+        ({"below": 0.9}, "call cells tumour by itself"),
+        ({"below": None}, "not of these weights"),
+        ({"model_sha256": "1" * 64}, "not of these weights"),
+    ],
+)
+def test_a_gate_that_does_not_fit_is_refused(tmp_path, change, said):
+    folder = make_model_folder(tmp_path / "gated", threshold=0.5)
+    shutil.copy(folder / WEIGHTS_FILE, folder / GATE_FILE)
+    digest = sha256_of(folder / GATE_FILE)
+    gate = {"first_below": 0.1, "below": 0.2, "weights_sha256": digest, "model_sha256": digest}
+    change_side_file(folder, gate=gate)
+    load_model(folder)
+    change_side_file(folder, gate=gate | change)
+    with pytest.raises(ModelInvalid, match=said):
+        load_model(folder)
+
+
 def test_the_engine_can_be_chosen(monkeypatch):
     monkeypatch.delenv("SENTINODE_ENGINE", raising=False)
     assert choose_engine("torch") == TORCH
@@ -120,12 +173,12 @@ def test_without_openvino_torch_computes(monkeypatch):
         check_engine(OPENVINO_FLOAT32)
 
 
-def test_openvino_needs_no_torch(folder):
+def test_openvino_needs_neither_torch_nor_telemetry(folder):
     program = (
         "import sys; from pathlib import Path; from model.prediction.engine import load_engine;"
         "import model.prediction.scoring;"
         f"load_engine(Path({str(folder)!r}), {OPENVINO_FLOAT32!r});"
-        "sys.exit('torch' in sys.modules)"
+        "sys.exit('torch' in sys.modules or bool(sys.modules['openvino_telemetry']))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
@@ -177,8 +230,6 @@ def test_a_temperature_softens_without_reordering(tmp_path, engine, patches):
 
 def test_weights_of_another_net_are_refused(tmp_path):
     from safetensors.torch import save_file
-
-    from model.prediction.models import WEIGHTS_FILE, sha256_of
 
     folder = make_model_folder(tmp_path / "other")
     save_file({"weight": torch.zeros(3)}, folder / WEIGHTS_FILE)

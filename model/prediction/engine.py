@@ -7,11 +7,12 @@ it is needed; a process that computes with OpenVINO never imports PyTorch.
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from model.prediction.errors import EngineUnavailable
-from model.prediction.lite0 import SQUARE, SQUARE_STEP
+from model.prediction.lite0 import CELL_PX, PATCH_PX, SHARED_CHANNELS, SQUARE, SQUARE_STEP
 from model.prediction.models import SIDE_FILE, Model, load_model
 
 ENGINE_VARIABLE = "SENTINODE_ENGINE"
@@ -31,10 +32,13 @@ OPENVINO_FLOAT32, OPENVINO_BFLOAT16 = "openvino float32", "openvino bfloat16"
 # Large enough to keep one core busy, small enough that activations stay in its caches: 64 patches
 # at a time took a fifth longer on a Xeon with 2 MB of second-level cache.
 BATCH_PATCHES = 32
+# Cells along a side of the regions whose first blocks are computed at once.
+REGION_CELLS = 16
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 
 class Net(Protocol):
@@ -52,7 +56,7 @@ class Net(Protocol):
 
 @dataclass(frozen=True)
 class Scores:
-    """Probabilities (n,), and which of them are the gate's own answers (n,)."""
+    """Probabilities (n,), and which of them are the gate's or a first answer (n,)."""
 
     probabilities: NDArray[np.float32]
     by_gate: Mask
@@ -61,31 +65,36 @@ class Scores:
 class Engine:
     """A model in memory, ready to score. Safe to share between threads.
 
-    `how` is what computes, as `available_engines` names it; by default `choose_engine()`. With
-    `gated=False` every cell goes through the whole net.
+    `how` is what computes, as `choose_engine` names it. With `gated=False` every cell goes through
+    the whole of the model's own net.
     """
 
     def __init__(self, model: Model, how: str | None = None, gated: bool = True) -> None:
-        self.model = model
-        self.how = how or choose_engine()
-        self._net = _make_net(model, self.how, threads())
-        self._first_below = _logit(model.gate.first_below) if gated and model.gate else -np.inf
+        self.model, self.how = model, how or choose_engine()
+        gate = model.gate if gated else None
+        self._first_below = _logit(gate.first_below) if gate else -np.inf
+        self._below = _logit(gate.below) if gate and gate.below else -np.inf
+        self._net = _make_net(model, model.weights_path, model.dense, self.how)
+        self._dense = self._net if model.dense else None
+        if gate and model.gate_path:
+            self._dense = _make_net(model, model.gate_path, True, self.how)
+        # More threads may read pixels than compute.
+        self._computing = Semaphore(threads())
 
     def probabilities(self, patches: Pixels) -> NDArray[np.float32]:
         """Tumour probability (n,) of the central cell of each uint8 patch (n, side, side, 3).
 
         Any view will do; raises ValueError for another shape or type than the model's patches.
         """
-        return self._to_probabilities(self.logits(patches))
+        return self.score_patches(patches).probabilities
 
     def logits(self, patches: Pixels) -> Logits:
         """Logits (n,) of uint8 patches (n, side, side, 3), before any temperature."""
-        return self._logits(patches)[0]
+        return self._score_patches(patches)[0]
 
     def score_patches(self, patches: Pixels) -> Scores:
         """As `probabilities`, and who answered."""
-        logits, by_gate = self._logits(patches)
-        return Scores(self._to_probabilities(logits), by_gate)
+        return self._scores(*self._score_patches(patches))
 
     def score_cells(self, region: Pixels, cells: Mask) -> Scores:
         """Scores of the chosen cells (rows, columns) of a region, row by row.
@@ -97,53 +106,102 @@ class Engine:
         expected = (rows - 1) * step + side, (columns - 1) * step + side, 3
         if region.dtype != np.uint8 or region.shape != expected:
             raise ValueError(f"expected a uint8 region {expected}, got {region.shape}")
-        if not self.model.dense:
-            windows = sliding_window_view(region, (side, side), axis=(0, 1))
-            return self.score_patches(np.moveaxis(windows[::step, ::step][cells], 1, -1))
-        maps, answers = self._net.shared(region[None])
-        squares = sliding_window_view(maps[0], (SQUARE, SQUARE), axis=(1, 2))
-        squares = squares[:, ::SQUARE_STEP, ::SQUARE_STEP]
-        places = np.nonzero(cells)
-        logits, by_gate = self._through_gate(
-            answers[0][cells],
-            lambda kept: np.moveaxis(squares[:, places[0][kept], places[1][kept]], 1, 0),
-        )
-        return Scores(self._to_probabilities(logits), by_gate)
+        windows = sliding_window_view(region, (side, side), axis=(0, 1))
+        windows = np.moveaxis(windows[::step, ::step], 2, -1)
+        with self._computing:
+            if self._dense is None:
+                logits = self._net.patches(windows[cells])
+                return self._scores(logits, np.zeros(len(logits), np.bool_))
+            maps, answers = self._shared(self._dense, region, cells)
+            squares = sliding_window_view(maps, (SQUARE, SQUARE), axis=(1, 2))
+            squares = np.moveaxis(squares[:, ::SQUARE_STEP, ::SQUARE_STEP], 0, 2)
+            places = np.argwhere(cells)
+            return self._scores(
+                *self._cascade(
+                    answers[cells],
+                    lambda kept: squares[tuple(places[kept].T)],
+                    lambda kept: windows[tuple(places[kept].T)],
+                )
+            )
 
-    def _logits(self, patches: Pixels) -> tuple[Logits, Mask]:
+    def warm_up(self) -> None:
+        """Score nothing of meaning once, so that the first cells do not wait for a compiler."""
+        side = (REGION_CELLS - 1) * self.model.cell_size_px + self.model.patch_size_px
+        cells = np.zeros((REGION_CELLS, REGION_CELLS), np.bool_)
+        cells[:3] = True
+        self.score_cells(np.full((side, side, 3), 200, np.uint8), cells)
+        self._net.patches(np.full((1, *[self.model.patch_size_px] * 2, 3), 200, np.uint8))
+
+    @staticmethod
+    def _shared(dense: Net, region: Pixels, cells: Mask) -> tuple[NDArray[np.float32], Logits]:
+        """Shared features (40, …) and first answers (rows, columns) of a region with these cells.
+
+        In blocks of one size, for which a net is compiled; blocks without cells stay zero.
+        """
+        rows, columns = cells.shape
+        size = SHARED_CHANNELS, (rows + 1) * SQUARE_STEP, (columns + 1) * SQUARE_STEP
+        maps, answers = np.zeros(size, np.float32), np.zeros(cells.shape, np.float32)
+        side = REGION_CELLS * CELL_PX + PATCH_PX - CELL_PX
+        for top in range(0, rows, REGION_CELLS):
+            for left in range(0, columns, REGION_CELLS):
+                block = slice(top, top + REGION_CELLS), slice(left, left + REGION_CELLS)
+                if not cells[block].any():
+                    continue
+                y, x = top * CELL_PX, left * CELL_PX
+                pixels = np.zeros((1, side, side, 3), np.uint8)
+                there = region[y : y + side, x : x + side]
+                pixels[0, : there.shape[0], : there.shape[1]] = there
+                found, first = dense.shared(pixels)
+                v, u = top * SQUARE_STEP, left * SQUARE_STEP
+                place = maps[:, v : v + found.shape[2], u : u + found.shape[3]]
+                place[:] = found[0, :, : place.shape[1], : place.shape[2]]
+                inside = answers[block]
+                inside[:] = first[0, : inside.shape[0], : inside.shape[1]]
+        return maps, answers
+
+    def _score_patches(self, patches: Pixels) -> tuple[Logits, Mask]:
         side = self.model.patch_size_px
         if patches.dtype != np.uint8 or patches.shape[1:] != (side, side, 3):
             raise ValueError(
                 f"expected uint8 patches (n, {side}, {side}, 3),"
                 f" got {patches.dtype} {patches.shape}"
             )
-        if not self.model.dense:
+        if self._dense is None:
             return self._net.patches(patches), np.zeros(len(patches), np.bool_)
-        starts = range(0, len(patches), BATCH_PATCHES)
-        parts = [self._dense_batch(patches[at : at + BATCH_PATCHES]) for at in starts]
-        if not parts:
-            return np.empty(0, np.float32), np.empty(0, np.bool_)
-        return np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])
+        logits = [np.empty(0, np.float32)]
+        by_gate = [np.empty(0, np.bool_)]
+        for start in range(0, len(patches), BATCH_PATCHES):
+            some = patches[start : start + BATCH_PATCHES]
+            maps, answers = self._dense.shared(some)
+            found = self._cascade(answers[:, 0, 0], maps.__getitem__, some.__getitem__)
+            logits.append(found[0])
+            by_gate.append(found[1])
+        return np.concatenate(logits), np.concatenate(by_gate)
 
-    def _dense_batch(self, patches: Pixels) -> tuple[Logits, Mask]:
-        maps, answers = self._net.shared(patches)
-        return self._through_gate(answers[:, 0, 0], lambda kept: maps[kept])
-
-    def _through_gate(
-        self, answers: Logits, squares: Callable[[NDArray[np.intp]], NDArray[np.float32]]
+    def _cascade(
+        self,
+        answers: Logits,
+        squares: Callable[[Indices], NDArray[np.float32]],
+        patches: Callable[[Indices], Pixels],
     ) -> tuple[Logits, Mask]:
-        """First answers where those are sure of no tumour, the whole net's elsewhere."""
-        by_gate = answers < self._first_below
-        kept = np.nonzero(~by_gate)[0]
+        """First answers where those are sure of no tumour; elsewhere what is asked next."""
+        assert self._dense is not None
         logits = answers.astype(np.float32)
-        if kept.size:
-            logits[kept] = self._net.rest(squares(kept))
+        unsure = np.nonzero(logits >= self._first_below)[0]
+        if unsure.size:
+            logits[unsure] = self._dense.rest(squares(unsure))
+        if self._dense is not self._net:
+            unsure = unsure[logits[unsure] >= self._below]
+            if unsure.size:
+                logits[unsure] = self._net.patches(patches(unsure))
+        by_gate = np.ones(len(logits), np.bool_)
+        by_gate[unsure] = False
         return logits, by_gate
 
-    def _to_probabilities(self, logits: Logits) -> NDArray[np.float32]:
+    def _scores(self, logits: Logits, by_gate: Mask) -> Scores:
         # In float64: exp of a float32 may overflow.
         scaled = logits.astype(np.float64) / (self.model.temperature or 1.0)
-        return (1 / (1 + np.exp(-scaled))).astype(np.float32)
+        return Scores((1 / (1 + np.exp(-scaled))).astype(np.float32), by_gate)
 
 
 def choose_engine(choice: str | None = None) -> str:
@@ -215,14 +273,15 @@ def _load_engine(folder: Path, changed_ns: int, how: str) -> Engine:
     return Engine(load_model(folder), how)
 
 
-def _make_net(model: Model, how: str, threads: int) -> Net:
+def _make_net(model: Model, weights: Path, dense: bool, how: str) -> Net:
     if how == TORCH or model.scripted:  # a program of somebody else's runs where it was written for
         from model.prediction.engine_torch import TorchNet
 
-        return TorchNet(model)
+        return TorchNet(model, weights, dense)
+    _without_telemetry()
     from model.prediction.engine_openvino import OpenVinoNet
 
-    return OpenVinoNet(model, how == OPENVINO_BFLOAT16, threads)
+    return OpenVinoNet(model, weights, dense, how == OPENVINO_BFLOAT16, threads())
 
 
 def _has_gpu() -> bool:
@@ -236,9 +295,15 @@ def _has_gpu() -> bool:
 
 @lru_cache(maxsize=1)
 def _has_bfloat16() -> bool:
+    _without_telemetry()
     from model.prediction.engine_openvino import computes_bfloat16
 
     return computes_bfloat16()
+
+
+def _without_telemetry() -> None:
+    """See to it that OpenVINO's telemetry is never loaded: it does without where it is missing."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python says missing
 
 
 def _logit(probability: float) -> float:

@@ -21,7 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.prediction.errors import ModelInvalid
-from model.prediction.models import WEIGHTS_FILE, Model
+from model.prediction.lite0 import ARCHITECTURE, DENSE_ARCHITECTURE
+from model.prediction.models import Model
 from model.prediction.openvino_graph import Lite0Graphs
 
 # Shapes are fixed when a graph is compiled: what does not fill a batch goes through the small one.
@@ -62,8 +63,9 @@ def computes_bfloat16() -> bool:
 class OpenVinoNet:
     """A model's net on the CPU; up to `threads` calls are computed at once, each by one thread."""
 
-    def __init__(self, model: Model, bfloat16: bool, threads: int) -> None:
-        self._model = model
+    def __init__(
+        self, model: Model, weights: Path, dense: bool, bfloat16: bool, threads: int
+    ) -> None:
         self._settings = {
             hints.inference_precision: Type.bf16 if bfloat16 else Type.f32,
             inference_num_threads: threads,
@@ -71,13 +73,16 @@ class OpenVinoNet:
         }
         self._compiled: dict[Key, CompiledModel] = {}
         self._compiling, self._requests = Lock(), local()
+        side = model.patch_size_px
         try:
-            self._graphs = Lite0Graphs(load_file(model.weights_path), model.mean, model.std)
-            self._graph("rest" if model.dense else "patches", self._shape(BATCHES[0]))
+            self._graphs = Lite0Graphs(load_file(weights), model.mean, model.std)
+            self._graph("rest" if dense else "patches", (BATCHES[0], side))
+            if dense:
+                self._graph("shared", (1, side, side))
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            kind = DENSE_ARCHITECTURE if dense else ARCHITECTURE
             raise ModelInvalid(
-                f"{WEIGHTS_FILE} of model '{model.folder.name}' does not hold an"
-                f" {model.architecture}.",
+                f"{weights.name} of model '{model.folder.name}' does not hold an {kind}.",
                 "Copy the whole folder again.",
             ) from error
 
@@ -130,6 +135,3 @@ class OpenVinoNet:
         if graph == "rest":
             return self._graphs.rest(shape[0])
         return self._graphs.shared(*shape[:3])
-
-    def _shape(self, batch: int) -> tuple[int, ...]:
-        return batch, self._model.patch_size_px, self._model.patch_size_px, 3

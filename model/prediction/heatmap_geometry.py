@@ -40,7 +40,7 @@ class HeatmapGeometry:
     slide_stain: Stain | None = field(default=None, compare=False)
     # What computes the probabilities, as engine.py names it: a map is never made by two.
     engine: str = TORCH
-    first_below: float = 0.0  # a dense net's first answers below it stand
+    gate: str | None = None  # the model's, as JSON: some cells hold its answers
 
     @property
     def chunk_rows(self) -> int:

@@ -22,7 +22,7 @@ from model.prediction.stain import Stain
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "shipped"
 DEFAULT_MODEL = SHIPPED_MODELS / "lymph-node"
 CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE = "config.json", "sentinode.json", "model.safetensors"
-SCRIPT_FILE = "torchscript_model.pt"
+SCRIPT_FILE, GATE_FILE = "torchscript_model.pt", "gate.safetensors"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -31,11 +31,17 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class Gate(BaseModel):
-    """When the dense net's first answer is its last (network_dense.py)."""
+    """What is looked at less closely: answers of a dense net that stand (network_dense.py).
+
+    It is the model's own net, or a second one in GATE_FILE that goes before it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    first_below: float = Field(ge=0, lt=1)  # first answers below it stand; 0: none does
+    first_below: float = Field(ge=0, lt=1)  # the dense net's first answers below it stand
+    below: float | None = Field(default=None, gt=0, lt=1)  # and, before another net, its others
+    weights_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    model_sha256: str | None = None  # the weights it was shown to lose nothing of
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ class Model:
     def weights_path(self) -> Path:
         """Where the weights lie."""
         return self.folder / self.weights_file
+
+    @property
+    def gate_path(self) -> Path | None:
+        """Where the gate's weights lie, if it has a net of its own."""
+        return self.folder / GATE_FILE if self.gate and self.gate.weights_sha256 else None
 
     @property
     def dense(self) -> bool:
@@ -172,8 +183,10 @@ def load_model(folder: Path) -> Model:
             f"Correct cell_size_px in {SIDE_FILE}.",
         )
     _check_weights(folder, weights_file, side.weights_sha256)
+    _check_gate(folder, side, config)
     sizes = config.patch_size_pixels, side.cell_size_px
-    if config.architecture == DENSE_ARCHITECTURE and sizes != (PATCH_PX, CELL_PX):
+    dense = config.architecture == DENSE_ARCHITECTURE or side.gate
+    if dense and sizes != (PATCH_PX, CELL_PX):
         raise ModelInvalid(
             f"Model '{folder.name}' shares work between patches of {PATCH_PX} px with cells of"
             f" {CELL_PX} px only.",
@@ -275,6 +288,26 @@ def _parse(schema: type[Schema], folder: Path, file: str) -> Schema:
             f"{file} of model '{folder.name}' is wrong at {place}: {first['msg']}.",
             "Correct it; docs/model.md describes every field.",
         ) from error
+
+
+def _check_gate(folder: Path, side: _Side, config: _AnyConfig) -> None:
+    gate = side.gate
+    if gate is None:
+        return
+    dense = config.architecture == DENSE_ARCHITECTURE
+    before_another = gate.weights_sha256 is not None and gate.below is not None
+    if before_another == dense or gate.model_sha256 not in (None, side.weights_sha256):
+        raise ModelInvalid(
+            f"The gate of model '{folder.name}' is not of these weights.",
+            f"Remove gate from {SIDE_FILE}, or make it anew: python -m model gate.",
+        )
+    if gate.below is not None and gate.below > side.threshold:
+        raise ModelInvalid(
+            f"The gate of model '{folder.name}' would call cells tumour by itself.",
+            f"Set its below in {SIDE_FILE} to the threshold or less.",
+        )
+    if gate.weights_sha256:
+        _check_weights(folder, GATE_FILE, gate.weights_sha256)
 
 
 def _check_weights(folder: Path, weights_file: str, expected_sha256: str) -> None:

@@ -100,14 +100,15 @@ def score_chunk(
     top, bottom, left, right = heatmap.geometry.chunk_cells_range(chunk)
     cells = heatmap.to_analyse[top:bottom, left:right]
     probabilities = np.full(cells.shape, np.nan, np.float32)
+    by_gate = np.zeros(cells.shape, np.bool_)
     if cells.any():
         region = read_region(
             _open_slide(slide_path), heatmap.geometry, engine.model, chunk, cells.shape
         )
         check_slide()
         scores = engine.score_cells(region, cells)
-        probabilities[cells] = scores.probabilities
-    heatmap.write_chunk(chunk, probabilities)
+        probabilities[cells], by_gate[cells] = scores.probabilities, scores.by_gate
+    heatmap.write_chunk(chunk, probabilities, by_gate)
 
 
 def open_heatmap(path: Path) -> Heatmap:
@@ -169,7 +170,7 @@ def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
         min_tissue_share=model.min_tissue_share,
         level=level,
         stain=model.stain,
-        first_below=model.gate.first_below if model.gate else 0.0,
+        gate=_gate(model),
     )
 
 
@@ -258,13 +259,16 @@ def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
 
 def _check_model(model: Model, geometry: HeatmapGeometry) -> None:
     """A map must not mix two models: the folder may have been replaced since `prepare`."""
-    made_by = geometry.weights_sha256, geometry.temperature, geometry.stain, geometry.first_below
-    first_below = model.gate.first_below if model.gate else 0.0
-    if (model.weights_sha256, model.temperature, model.stain, first_below) != made_by:
+    made_by = geometry.weights_sha256, geometry.temperature, geometry.stain, geometry.gate
+    if (model.weights_sha256, model.temperature, model.stain, _gate(model)) != made_by:
         raise ModelInvalid(
             f"Model '{model.id}' was replaced while the slide was being analysed.",
             "Start the analysis again; it begins anew with the model that is there now.",
         )
+
+
+def _gate(model: Model) -> str | None:
+    return model.gate.model_dump_json() if model.gate else None
 
 
 def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry, any_engine: bool) -> None:

@@ -19,7 +19,7 @@ def load_imagenet(net: EfficientNetLite0) -> None:
     """Fill all but the last layer with ImageNet weights; raise ModelInvalid if they are missing."""
     checkpoint = torch.load(_checkpoint(), weights_only=True)
     weights = [value for key, value in checkpoint.items() if not key.startswith("_fc.")]
-    names = [name for name in net.state_dict() if not name.startswith("logit.")]
+    names = [name for name in net.state_dict() if not name.startswith(("logit.", "exit."))]
     # Both list the same layers in the order of the data flow, under names of their own.
     paired: dict[str, Tensor] = dict(zip(names, weights, strict=True))
     net.load_state_dict(paired, strict=False)

@@ -23,6 +23,8 @@ from viewer.settings import Settings
 
 # One of these is held by each running chunk, so that a machine never computes more at once.
 RESOURCE = {"score": 1}
+# Chunks at once in a process: while one is computed, by one thread, the next one's pixels are read.
+CHUNKS_AT_ONCE = 2
 RETRIES = 2  # a chunk is tried three times
 NICENESS = 10  # tiles that somebody waits for go first
 MEMORY_SHARE = 0.7
@@ -86,14 +88,14 @@ def local_cluster(settings: Settings) -> Iterator[Client]:
         dask.config.set(DASK_CONFIG),
         LocalCluster(
             n_workers=settings.workers,
-            threads_per_worker=1,
+            threads_per_worker=CHUNKS_AT_ONCE,
             processes=True,
             host="127.0.0.1",
             protocol="tls",
             security=security,
             dashboard_address=None,
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            resources=RESOURCE,
+            resources={name: CHUNKS_AT_ONCE * each for name, each in RESOURCE.items()},
             memory_limit=int(MEMORY_SHARE * MEMORY_LIMIT / settings.workers),
             local_directory=str(settings.data / "dask"),
             plugins=(ScoringProcess(),),
@@ -152,14 +154,13 @@ def _warm_up(client: Client, model_folder: Path) -> list[object]:
     ]
 
 
-def load_model(model_folder: Path) -> None:
-    """Import torch and load the model in a scoring process, on one thread.
+def load_model(model_folder: Path) -> str:
+    """Load the model in a scoring process, ready to compute on one thread; the engine's name.
 
     Runs elsewhere; an invalid model raises ModelInvalid there and is reported by its analyses.
     """
-    import torch
-
     from model.prediction.engine import load_engine
 
-    torch.set_num_threads(1)
-    load_engine(model_folder)
+    engine = load_engine(model_folder)  # of one thread: Dask's nanny sets OMP_NUM_THREADS
+    engine.warm_up()
+    return engine.how

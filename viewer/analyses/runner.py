@@ -98,6 +98,8 @@ class Runner:
             discard(job.heatmap_path)
             self._prepare(job)
         heatmap = Heatmap.open(job.heatmap_path)
+        engine = heatmap.geometry.engine
+        log.info("Analysis %s is computed with %s", self._lease.claim.analysis_id, engine)
         planned = set(heatmap.planned_chunks())
         for _ in range(ROUNDS):
             if missing := planned - heatmap.stored_chunks().keys():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from model.prediction import scoring
-from model.prediction.heatmap import Chunk, Heatmap
+from model.prediction.heatmap import Chunk
 from viewer.slides.files import SlideFile, check_unchanged
 
 
@@ -15,7 +15,7 @@ def score_missing_chunk(
     A process may die after it stored a chunk and before it said so; Dask then has the chunk run
     again elsewhere. So may a chunk come to its end after its analysis was cancelled and resumed.
     """
-    if chunk not in Heatmap.open(heatmap_path).stored_chunks():
+    if not scoring.open_heatmap(heatmap_path).is_stored(chunk):
         scoring.score_chunk(
             slide.path, model_folder, heatmap_path, chunk, lambda: check_unchanged(slide)
         )
