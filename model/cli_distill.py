@@ -27,6 +27,8 @@ OPTIONS = (
     click.option("--folds", type=PATH, help="out_of_fold.npz of `crossvalidate`."),
     click.option("--leave-out", type=int, help="Fold to keep from the net and judge it on. The"
                  " teachers must not have seen it either."),
+    click.option("--twin", type=FOLDER, help="Run of the same recipe with --leave-out: its"
+                 " temperature and threshold are taken over."),
     click.option("--again", is_flag=True, help="Begin anew, also with other settings."),
     click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
 )  # fmt: skip
@@ -43,6 +45,7 @@ class Options(TypedDict):
     config_path: Path | None
     folds: Path | None
     leave_out: int | None
+    twin: Path | None
     again: bool
     as_json: bool
 
@@ -58,6 +61,7 @@ def command(**options: Unpack[Options]) -> None:
     # torch takes a second to import: not before the arguments are known to be right
     import torch
 
+    from model.training.checked import take_over
     from model.training.config import TrainingConfig, read_config
     from model.training.distill import distill, read_left_out, read_teachers, taught_logits
     from model.training.patches import read_named_patches, read_patches
@@ -80,6 +84,8 @@ def command(**options: Unpack[Options]) -> None:
     model, calibration = distill(
         config, patches, validation, logits, out, left_out, options["again"]
     )
+    if options["twin"] is not None:
+        model = take_over(out, options["twin"], config.sensitivity)
     click.echo(_figures(model, calibration) if options["as_json"] else _said(model, calibration))
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from model.cli import main
 from model.evaluation.patches import PatchesInvalid
 from model.prediction.models import load_model
+from model.training.checked import take_over
 from model.training.config import TrainingConfig
 from model.training.distill import distill, read_left_out, soft_targets, taught_logits
 from model.training.log import Log
@@ -88,7 +89,18 @@ def test_the_command_teaches_and_checks_on_the_fold_left_out(tmp_path):
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     assert (said["calibration"]["n"], said["calibration"]["checked_over"]) == (8, "blocks")
-    assert load_model(tmp_path / "out").training_summary.startswith("8 patches")
+    twin = load_model(tmp_path / "out")
+    assert twin.training_summary.startswith("8 patches")
+    folder = make_model_folder(tmp_path / "whole", 2)
+    model = take_over(folder, twin.folder, 0.75)
+    assert model.temperature == pytest.approx(said["calibration"]["temperature"], abs=1e-3)
+    assert not model.calibrated
+    with np.load(twin.folder / "left_out.npz") as left_out:
+        tumour = left_out["logits"][left_out["labels"] == 1, 0]
+    called = 1 / (1 + np.exp(-tumour / model.temperature)) >= model.threshold
+    assert called.mean() >= 0.75
+    with pytest.raises(PatchesInvalid, match="fold left out"):
+        take_over(folder, teacher, 0.9)
 
 
 def test_folds_of_other_patches_are_refused(tmp_path):

@@ -18,6 +18,7 @@ from model.evaluation.patches import PatchesInvalid
 from model.extraction.files import whole_file
 from model.prediction.engine_torch import load_network
 from model.prediction.models import Model, load_model, sha256_of
+from model.training.checked import LEFT_OUT
 from model.training.config import TrainingConfig
 from model.training.patches import Labels, PatchSet, Targets
 from model.training.run import run
@@ -108,7 +109,7 @@ def distill(
 
 def _check(model: Model, unseen: PatchSet, left_out: LeftOut) -> Calibration:
     logits = symmetric_logits(load_network(model), unseen.all_pixels)
-    with whole_file(model.folder / "left_out.npz") as file:
+    with whole_file(model.folder / LEFT_OUT) as file:
         np.savez(file, labels=unseen.all_labels, logits=logits, rows=left_out.rows)
     blocks = left_out.blocks[left_out.rows]
     return calibrate(
