@@ -37,7 +37,8 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         vendor,
         worklist,
     )
-    from viewer.web.converters import IndexConverter, SlideIdConverter
+    from viewer.web.converters import IndexConverter, SlideIdConverter, TicketConverter
+    from viewer.web.tile_path import TilePath
 
     settings = settings or Settings()
     logs.configure(settings)
@@ -50,7 +51,9 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     sessions = make_sessions(engine)
     images = SlideImages(settings, sessions)
     app.extensions[EXTENSION] = Services(settings, engine, sessions, images)
-    app.url_map.converters.update(slide_id=SlideIdConverter, index=IndexConverter)
+    app.url_map.converters.update(
+        slide_id=SlideIdConverter, index=IndexConverter, ticket=TicketConverter
+    )
     errors.init_app(app)
     security.init_app(app, settings)
     for module in (
@@ -72,4 +75,5 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         regions,
     ):
         app.register_blueprint(module.bp)
+    app.wsgi_app = TilePath(app.wsgi_app, settings, images)  # type: ignore[method-assign] # WSGI's
     return app

@@ -56,6 +56,8 @@ export class AnalysisWatcher {
     /** The heat map that was handed on, and the revision it is at. */
     this._heatmapOf = '';
     this._revision = '';
+    /** Under the blind first read there is none before the reader's verdict. */
+    this.locked = false;
     document.addEventListener('visibilitychange', () => this._hurry());
     connection.addEventListener('back', () => this._hurry());
   }
@@ -74,6 +76,13 @@ export class AnalysisWatcher {
   async cancel() {
     const id = this.analysis?.id;
     if (id) await this._ask(() => api.cancel(id));
+  }
+
+  /** Ask no more. */
+  stop() {
+    window.clearTimeout(this._timer);
+    this._timer = 0;
+    this.analysis = null;
   }
 
   /** @param {() => Promise<Analysis>} call */
@@ -144,7 +153,7 @@ export class AnalysisWatcher {
    */
   async _followHeatmap(analysis) {
     if (this._heatmapOf !== analysis.id) {
-      const prepared = analysis.chunks_total !== null;
+      const prepared = analysis.chunks_total !== null && !this.locked;
       const info = prepared ? await this._heatmap(analysis.id) : null;
       if (!info) return !isActive(analysis);
       this._heatmapOf = analysis.id;

@@ -46,3 +46,13 @@ export function micrometres(mpp) {
 export function day(iso) {
   return new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 }
+
+/** @param {string} iso */
+export function moment(iso) {
+  return new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** @param {number} um a length as it is read best */
+export function micrometresOrMillimetres(um) {
+  return um < 1000 ? `${Math.round(um)} µm` : `${(um / 1000).toFixed(um < 10_000 ? 2 : 1)} mm`;
+}

@@ -27,6 +27,10 @@ export class HeatmapView {
     places.map.on('zoomend', () => this._showLevel());
   }
 
+  get isOpen() {
+    return this._layer !== null;
+  }
+
   /** @param {HeatmapInfo} info */
   open(info) {
     const { map, slide, overlay, legend, overview, probe } = this._places;

@@ -1,40 +1,42 @@
 // @ts-check
-import { api } from './api.js';
-import { bySuspicion } from './worklist-order.js';
+import { json } from './api.js';
 
-/** The slides before and after the one on screen, in the order the worklist was left in. */
+/** The slides before and after the one on screen, in the list that was left. */
 
 const KEY = 'sentinode.worklist';
+/** The order of a worklist that nobody changed. */
+export const USUAL_QUERY = 'sort=suspicion';
 
-/** @param {string[]} ids */
-export function keepOrder(ids) {
+/**
+ * @typedef {object} Neighbours
+ * @property {string | null} previous
+ * @property {string | null} next
+ * @property {number | null} position from 1 on; null: the slide is not in the list (any more)
+ * @property {number} total
+ */
+
+/** @param {string} query of the worklist, as its address has it */
+export function keepQuery(query) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(ids));
+    sessionStorage.setItem(KEY, query);
   } catch {
-    // storage is switched off: the viewer asks the server for the usual order
+    // storage is switched off: the viewer walks through the usual list
   }
 }
 
-/** @returns {string[]} */
-function keptOrder() {
+/** @returns {string} */
+export function keptQuery() {
   try {
-    const ids = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
-    return Array.isArray(ids) ? ids.map(String) : [];
+    return sessionStorage.getItem(KEY) ?? USUAL_QUERY;
   } catch {
-    return [];
+    return USUAL_QUERY;
   }
 }
 
 /**
- * The id of the slide `direction` places further, or null at the end of the list.
  * @param {string} id
- * @param {1 | -1} direction
+ * @returns {Promise<Neighbours>}
  */
-export async function neighbour(id, direction) {
-  let ids = keptOrder();
-  if (!ids.includes(id)) {
-    const { items } = await api.slides();
-    ids = items.sort(bySuspicion).map(slide => slide.id);
-  }
-  return ids[ids.indexOf(id) + direction] ?? null;
+export function neighbours(id) {
+  return json(`/api/v1/slides/${id}/neighbours?${keptQuery()}`);
 }

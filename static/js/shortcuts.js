@@ -6,7 +6,7 @@ import { TEXTS } from './texts.js';
 /**
  * The one table of keys: the '?' sheet is made from it, docs/using.md is tested against it.
  *
- * @typedef {'move' | 'zoom' | 'heat' | 'slides' | 'page'} Group
+ * @typedef {'move' | 'zoom' | 'heat' | 'tour' | 'reading' | 'flags' | 'slides' | 'page'} Group
  * @typedef {{action: string, keys: string[], group: Group, label: string}} Binding
  */
 
@@ -32,6 +32,27 @@ export const KEYMAP = [
   { action: 'toggleHeat', keys: ['h'], group: 'heat', label: LABELS.toggleHeat },
   { action: 'thresholdDown', keys: ['['], group: 'heat', label: LABELS.thresholdDown },
   { action: 'thresholdUp', keys: [']'], group: 'heat', label: LABELS.thresholdUp },
+  { action: 'nextSpot', keys: ['n'], group: 'tour', label: LABELS.nextSpot },
+  { action: 'previousSpot', keys: ['Shift+N'], group: 'tour', label: LABELS.previousSpot },
+  { action: 'agree', keys: ['j'], group: 'tour', label: LABELS.agree },
+  { action: 'disagree', keys: ['k'], group: 'tour', label: LABELS.disagree },
+  { action: 'flagHere', keys: ['f'], group: 'tour', label: LABELS.flagHere },
+  { action: 'toggleMarks', keys: ['Shift+H'], group: 'tour', label: LABELS.toggleMarks },
+  { action: 'verdict', keys: ['v'], group: 'reading', label: LABELS.verdict },
+  { action: 'flag-point', keys: ['o'], group: 'flags', label: LABELS.flagPoint },
+  { action: 'flag-box', keys: ['r'], group: 'flags', label: LABELS.flagBox },
+  { action: 'flag-polygon', keys: ['p'], group: 'flags', label: LABELS.flagPolygon },
+  { action: 'flag-freehand', keys: ['d'], group: 'flags', label: LABELS.flagFreehand },
+  { action: 'flag-ruler', keys: ['m'], group: 'flags', label: LABELS.flagRuler },
+  { action: 'flagCut', keys: ['c'], group: 'flags', label: LABELS.flagCut },
+  // These are told here and done in flags/index.js, while a flag is drawn or selected.
+  { action: 'flagPlace', keys: [' '], group: 'flags', label: LABELS.flagPlace },
+  { action: 'flagFinish', keys: ['Enter'], group: 'flags', label: LABELS.flagFinish },
+  { action: 'flagVertex', keys: ['.', ','], group: 'flags', label: LABELS.flagVertex },
+  { action: 'flagMove', keys: ['Ctrl+ArrowRight'], group: 'flags', label: LABELS.flagMove },
+  { action: 'flagDelete', keys: ['Delete'], group: 'flags', label: LABELS.flagDelete },
+  { action: 'flagUndo', keys: ['Ctrl+Z'], group: 'flags', label: LABELS.flagUndo },
+  { action: 'flagRedo', keys: ['Ctrl+Y'], group: 'flags', label: LABELS.flagRedo },
   { action: 'nextSlide', keys: ['Shift+ArrowRight'], group: 'slides', label: LABELS.nextSlide },
   {
     action: 'previousSlide',
@@ -51,6 +72,10 @@ const KEY_NAMES = /** @type {Record<string, string>} */ ({
   ArrowUp: '↑',
   ArrowDown: '↓',
   Escape: 'Esc',
+  Delete: 'Del',
+  Enter: 'Enter',
+  ' ': 'Space',
+  Ctrl: 'Ctrl',
   '-': '−',
 });
 
@@ -74,7 +99,7 @@ function keyOf(event) {
  * Whether the element under the focus needs this key itself.
  * @param {KeyboardEvent} event
  */
-function isTaken(event) {
+export function isTaken(event) {
   const target = event.target;
   if (target instanceof HTMLElement && target.isContentEditable) return true;
   if (target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement) return true;
@@ -108,7 +133,8 @@ export function listenToKeys(actions) {
   });
 }
 
-function singleKeysEnabled() {
+/** Whether keys without Ctrl and Alt do anything (WCAG 2.1.4). */
+export function singleKeysEnabled() {
   return recall('single-keys') !== 'off';
 }
 

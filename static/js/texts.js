@@ -1,13 +1,25 @@
 // @ts-check
 /** Every text that the pages show by script, in one place. */
 
-import { area, count, duration, probability } from './format.js';
+import {
+  area,
+  count,
+  duration,
+  micrometresOrMillimetres,
+  probability,
+  thousands,
+} from './format.js';
 
-/** @typedef {import('./types.d.ts').Summary} Summary */
+/**
+ * @typedef {import('./types.d.ts').Summary} Summary
+ * @typedef {import('./tour/types.d.ts').HotSpot} HotSpot
+ * @typedef {import('./tour/types.d.ts').Agreement} Agreement
+ */
 
 export const TEXTS = {
   unknownError: 'Something unexpected happened.',
   unknownErrorHint: 'Reload the page; if it stays, look at the log of the server.',
+  theme: 'Dark colours',
   uncalibrated: 'uncalibrated',
   uncalibratedHint:
     'The resolution of this slide is unknown: lengths and magnifications cannot be shown.',
@@ -20,23 +32,87 @@ export const TEXTS = {
   connection: {
     lost: 'Sentinode does not answer. Trying again by itself; what you see stays.',
     back: 'Sentinode answers again.',
-    changed: 'The file of this slide was changed or removed while you looked at it.',
-    reload: 'Reload',
+    changed:
+      'The file of this slide was changed or removed. What you see stays; nothing more can be done with it here.',
+    worklist: 'To the worklist',
   },
 
   worklist: {
     title: 'Worklist',
     loading: 'Loading the slides …',
     scanning: 'Looking through the folders …',
-    count: (/** @type {number} */ shown, /** @type {number} */ all) =>
-      shown === all ? `${count(all, 'slide')}` : `${shown} of ${count(all, 'slide')}`,
+    count: (/** @type {number} */ total) => count(total, 'slide'),
+    start: 'Open the first slide',
+    startHint: 'Enter does the same',
     sort: 'Sort by',
-    sortSuspicion: 'suspicion',
-    sortName: 'name',
-    filter: 'Filter by name',
-    stale: 'The order has changed – sort again',
-    noMatch: 'No slide has this in its name.',
-    clearFilter: 'Clear the filter',
+    sorts: {
+      suspicion: 'suspicion',
+      name: 'name',
+      added: 'newest',
+      state: 'state',
+      leastSuspicion: 'suspicion, lowest first',
+      nameBackwards: 'name, Z to A',
+      oldest: 'oldest',
+    },
+    filter: 'Find by name',
+    filters: 'Filters',
+    filtersClear: 'Clear filters',
+    filterNames: {
+      state: 'Reading',
+      verdict: 'Verdict',
+      analysis: 'Analysis',
+      warning: 'Warnings',
+      flagged: 'Flags',
+      mine: 'Whose',
+    },
+    any: 'any',
+    everybody: 'everybody’s',
+    mine: 'mine',
+    withFlags: 'with flags',
+    withoutFlags: 'without flags',
+    noVerdict: 'none yet',
+    analyses: {
+      done: 'done',
+      busy: 'waiting or running',
+      stopped: 'failed or cancelled',
+      unanalysed: 'not analysed',
+      unreadable: 'cannot be read',
+    },
+    warningKinds: {
+      any: 'any warning',
+      uncalibrated: 'no resolution',
+      failed: 'analysis failed',
+      unreadable: 'cannot be read',
+      stain: 'unusual stain',
+      resolution: 'resolution out of range',
+    },
+    layoutList: 'As a list',
+    layoutGrid: 'As a grid',
+    exports: 'Export:',
+    csv: 'CSV',
+    json: 'JSON',
+    builtIn: {
+      all: 'All',
+      mine: 'Mine',
+      unread: 'Unread',
+      'second-opinion': 'Second opinion',
+    },
+    views: {
+      title: 'Views',
+      save: 'Save this view',
+      saveTitle: 'Save this view',
+      saveWhy: 'Search, filters and order are kept under a name of yours.',
+      name: 'Name of the view',
+      nameMissing: 'A view needs a name.',
+      saveButton: 'Save',
+      cancel: 'Cancel',
+      remove: 'Delete this view',
+      removeNamed: (/** @type {string} */ name) => `Delete the view “${name}”`,
+    },
+    more: 'More slides',
+    stale: 'The list has changed – show it anew',
+    noMatch: 'No slide fits this search and these filters.',
+    clearFilter: 'Show all slides',
     emptyTitle: 'No slides yet',
     emptyFolders: 'Sentinode looks for slides in:',
     emptyHint:
@@ -44,11 +120,77 @@ export const TEXTS = {
     emptyNoFolders: 'No folder of slides is set. Stop Sentinode and start it with a folder:',
     emptyCommand: 'make serve SLIDES=/path/to/slides',
     folderProblem: (/** @type {string} */ name) => `Folder “${name}”:`,
-    peak: 'highest',
-    positive: 'above threshold',
+    score: 'score',
+    spots: (/** @type {number} */ n) => (n === 1 ? 'hot spot' : 'hot spots'),
+    flags: (/** @type {number} */ n) => (n === 1 ? 'flag' : 'flags'),
+    locked: 'closed until your verdict',
+    added: (/** @type {string} */ when) => `added ${when}`,
     noTissue: 'no tissue found, nothing was analysed',
     sizeUnknown: 'size unknown',
     thumbnailOf: (/** @type {string} */ name) => `Overview of ${name}`,
+  },
+
+  reader: {
+    title: 'Who reads?',
+    why: 'Verdicts, flags and comments are kept with a name.',
+    name: 'Your name',
+    missing: 'Say your name.',
+    save: 'Go on',
+    cancel: 'Cancel',
+    unknown: 'Nothing was saved, for want of a name.',
+    as: (/** @type {string} */ name) => `Reading as ${name}`,
+    nobody: 'Say who reads',
+    change: 'Change who reads',
+    fixed: 'Your name comes from how you signed in.',
+  },
+
+  reading: {
+    title: 'Reading',
+    states: {
+      unread: 'unread',
+      in_review: 'in review',
+      reviewed: 'reviewed',
+      second_opinion: 'second opinion wanted',
+    },
+    verdicts: {
+      no_tumour: 'No tumour',
+      itc: 'Isolated tumour cells',
+      micro: 'Micrometastasis',
+      macro: 'Macrometastasis',
+      tumour: 'Tumour, size not given',
+      unsatisfactory: 'Unsatisfactory slide',
+    },
+    by: (/** @type {string} */ name) => `by ${name}`,
+    assignedTo: (/** @type {string} */ name) => `assigned to ${name}`,
+    verdictBy: (/** @type {string} */ value, /** @type {string} */ name) =>
+      `${/** @type {Record<string, string>} */ (TEXTS.reading.verdicts)[value] ?? value}, ${name}`,
+    verdictAt: (/** @type {string} */ name, /** @type {string} */ when) => `${name}, ${when}`,
+    others: (/** @type {string[]} */ names) => `Also open with ${names.join(', ')}`,
+    give: 'Give a verdict',
+    giveAnother: 'Give another verdict',
+    locked:
+      'Blind first read: heat map, hot spots and score open after your first verdict on this slide.',
+    secondOpinion: 'Ask for a second opinion',
+    secondOpinionEnd: 'No second opinion needed',
+    assignee: 'Assigned to',
+    nobody: 'nobody',
+    toMe: 'Assign to me',
+    assign: 'Assign',
+    history: (/** @type {number} */ n) => count(n, 'verdict'),
+    dialogTitle: 'Verdict',
+    dialogHint: 'Keys 1 to 6 choose, Enter gives the verdict.',
+    comment: 'Comment (optional)',
+    submit: 'Give this verdict',
+    cancel: 'Cancel',
+    andNext: 'Then open the next slide of the worklist',
+    choose: 'Choose one of the six.',
+    blind: 'first read, without the heat map',
+    withHeat: 'with the heat map shown',
+    withoutHeat: 'heat map hidden',
+    kept: (/** @type {string} */ value) =>
+      `Kept: ${/** @type {Record<string, string>} */ (TEXTS.reading.verdicts)[value] ?? value}`,
+    stale: 'Somebody changed this meanwhile; what you see is how it is now.',
+    position: (/** @type {number} */ place, /** @type {number} */ total) => `${place} of ${total}`,
   },
 
   states: {
@@ -157,6 +299,131 @@ export const TEXTS = {
     ],
   },
 
+  cautions: {
+    names: {
+      no_tissue: 'no tissue found',
+      nearly_all_positive: 'nearly all tissue above the threshold',
+      resolution_outside_training: 'resolution outside the trained range',
+      stain_unusual: 'unusual stain',
+      nothing_positive: 'nothing above the threshold',
+      model_not_calibrated: 'model not calibrated',
+    },
+    legend: (/** @type {string[]} */ names) => `Caution: ${names.join('; ')}.`,
+  },
+
+  models: {
+    shown: 'Model',
+    notRun: 'Not run on this slide yet',
+    compare: 'Compare with another model',
+    with: 'With',
+    largest: 'Go to the largest difference',
+    agreement: (/** @type {Agreement} */ found) => [
+      ['Cells compared', thousands(found.cells_compared)],
+      ['Above in both', thousands(found.cells_both)],
+      ['Above in this one only', thousands(found.cells_only_this)],
+      ['Above in the other only', thousands(found.cells_only_other)],
+      ['Above in neither', thousands(found.cells_neither)],
+      ['Analysed by one only', thousands(found.cells_not_compared)],
+      ['Mean difference', difference(found.mean_absolute_difference)],
+      ['Largest difference', difference(found.max_absolute_difference)],
+    ],
+  },
+
+  tour: {
+    title: 'Tour',
+    modeSpots: 'Hot spots',
+    modeSweep: 'Sweep',
+    power: 'At',
+    list: 'Hot spots by rank',
+    more: 'More hot spots',
+    marks: 'Numbers on the slide',
+    goOn: 'Go on after J and K',
+    measured:
+      'Sizes are measured on the heat map. They are no diagnosis; 0.2 and 2 mm only name them.',
+    none: 'No cell reaches the threshold of the model, so there is no hot spot. This is no proof of absence.',
+    toSweep: 'Go through the tissue field by field',
+    states: {
+      none: 'Hot spots appear here once the slide is analysed.',
+      waiting: 'Hot spots appear here once the whole slide is analysed.',
+      locked: 'Hot spots open after your first verdict on this slide. The sweep is open.',
+      loading: 'Looking for hot spots …',
+      ready: '',
+      problem: '',
+    },
+    score: (/** @type {number} */ score) => `Score of the slide: ${probability(score)}`,
+    kept: (/** @type {number} */ kept, /** @type {number} */ all) =>
+      `The first ${thousands(kept)} of ${thousands(all)} are listed.`,
+    seen: (
+      /** @type {number} */ seen,
+      /** @type {number} */ all,
+      /** @type {number} */ agreed,
+      /** @type {number} */ disagreed,
+    ) => `${seen} of ${all} seen${opinions(agreed, disagreed)}`,
+    allSeen: (
+      /** @type {number} */ all,
+      /** @type {number} */ agreed,
+      /** @type {number} */ disagreed,
+    ) =>
+      `${all === 1 ? 'The hot spot is' : `All ${all} hot spots are`} seen${opinions(agreed, disagreed)}`,
+    unsigned: 'What you saw is not kept yet: say who reads, in the line at the top.',
+    reviews: { unseen: 'not seen', seen: 'seen', agree: 'agreed', disagree: 'disagreed' },
+    other: (/** @type {string} */ reader, /** @type {'agree' | 'disagree'} */ opinion) =>
+      `${reader} ${opinion === 'agree' ? 'agrees' : 'disagrees'}`,
+    sizes: { macro: 'macro', micro: 'micro', itc: 'ITC' },
+    size: (/** @type {number} */ um, /** @type {'macro' | 'micro' | 'itc'} */ size) =>
+      `${micrometresOrMillimetres(um)} long (${TEXTS.tour.sizes[size]})`,
+    area: (/** @type {string} */ mm2) => mm2,
+    mean: (/** @type {string} */ mean) => `Mean probability ${mean}`,
+    markTitle: (/** @type {number} */ rank, /** @type {number} */ peak) =>
+      `Hot spot ${rank}: ${probability(peak)}`,
+    status: (/** @type {number} */ rank, /** @type {number} */ all) => `Hot spot ${rank} of ${all}`,
+    facts: (/** @type {HotSpot} */ spot) =>
+      `${probability(spot.peak_probability)}, ${TEXTS.tour.size(spot.longest_um, spot.size_class)}`,
+    bar: 'Tour',
+    previous: 'Previous (Shift + N)',
+    next: 'Next (N)',
+    agree: 'Agree',
+    disagree: 'Disagree',
+    flag: 'Flag',
+    close: 'End the tour',
+    first: 'This is the first hot spot.',
+    last: 'This is the last hot spot.',
+    noSpot: 'Go to a hot spot first (N).',
+    said: (/** @type {'agree' | 'disagree'} */ opinion, /** @type {number} */ rank) =>
+      `${opinion === 'agree' ? 'Agreed' : 'Disagreed'} with hot spot ${rank}`,
+    takenBack: 'Taken back.',
+    flagged: (/** @type {number} */ rank) => `Flag set at hot spot ${rank}`,
+    flaggedHere: 'Flag set in the middle of the view',
+    flagsLoading: 'Flags are not ready yet; try again in a moment.',
+  },
+
+  sweep: {
+    about:
+      'All tissue, field by field at this magnification, in strips to and fro. N goes to the next field. What you saw is kept.',
+    start: 'Start the sweep',
+    next: 'Next field',
+    previous: 'Previous',
+    again: 'Start anew',
+    end: 'End the sweep',
+    at: (/** @type {number} */ power) => `At ${Number(power.toFixed(2))}×`,
+    small:
+      'This window is smaller than the fields of this sweep: enlarge it, or start anew for this window.',
+    status: (/** @type {number} */ at, /** @type {number} */ all, /** @type {number} */ seen) =>
+      `Field ${thousands(at)} of ${thousands(all)}, ${Math.floor((100 * seen) / all)} % seen`,
+    through: (/** @type {number} */ all) => `All ${count(all, 'field')} seen.`,
+    missing: (/** @type {number} */ n) =>
+      `This is the last field; ${count(n, 'field')} not seen yet.`,
+  },
+
+  trail: {
+    record: 'Record what I view at 10× or more',
+    share: (/** @type {number} */ share) =>
+      `${Math.floor(share * 100)} % of the tissue was on your screen at 10× or more.`,
+    unknown: 'Where the tissue lies is not known yet.',
+    uncalibrated: 'Without a resolution there are no magnifications.',
+    forget: 'Forget',
+  },
+
   slide: {
     title: 'Slide',
     size: 'Size',
@@ -183,7 +450,15 @@ export const TEXTS = {
     title: 'Keyboard shortcuts',
     close: 'Close',
     enabled: 'Single-key shortcuts are on',
-    groups: { move: 'Move', zoom: 'Zoom', heat: 'Heat map', slides: 'Slides', page: 'Page' },
+    groups: {
+      move: 'Move',
+      zoom: 'Zoom',
+      heat: 'Heat map',
+      tour: 'Tour',
+      reading: 'Reading',
+      slides: 'Slides',
+      page: 'Page',
+    },
     keys: {
       panLeft: 'Pan left',
       panRight: 'Pan right',
@@ -198,6 +473,13 @@ export const TEXTS = {
       toggleHeat: 'Heat map on or off; hold for the raw tissue',
       thresholdDown: 'Lower limit down',
       thresholdUp: 'Lower limit up',
+      verdict: 'Give a verdict',
+      nextSpot: 'Next hot spot, or next field of the sweep',
+      previousSpot: 'Previous hot spot or field',
+      agree: 'Agree with the hot spot; again takes it back',
+      disagree: 'Disagree with the hot spot; again takes it back',
+      flagHere: 'Flag the hot spot, or the middle of the view',
+      toggleMarks: 'Numbers of the hot spots on or off',
       nextSlide: 'Next slide',
       previousSlide: 'Previous slide',
       back: 'Back to the worklist',
@@ -207,6 +489,21 @@ export const TEXTS = {
     },
   },
 };
+
+/**
+ * @param {number} agreed
+ * @param {number} disagreed
+ */
+function opinions(agreed, disagreed) {
+  const parts = [agreed ? `${agreed} agreed` : '', disagreed ? `${disagreed} disagreed` : ''];
+  const said = parts.filter(Boolean).join(', ');
+  return said && `: ${said}`;
+}
+
+/** @param {number | null} value */
+function difference(value) {
+  return value === null ? '–' : value.toFixed(3);
+}
 
 /**
  * Write the texts into a page: data-text names the content of an element, data-label its accessible

@@ -36,10 +36,21 @@ export interface Analysis {
   revision: string;
   model: ModelInfo;
   summary: Summary | null;
+  /** Null while not known, and while closed to the reader. */
+  score: number | null;
+  score_rule: string | null;
+  hotspots: number | null;
+  warnings: Caution[];
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
   queue_position: number | null;
+}
+
+export interface Caution {
+  code: string;
+  text: string;
+  hint: string | null;
 }
 
 export interface Slide {
@@ -58,13 +69,45 @@ export interface Slide {
   reader: string | null;
   state: 'unreadable' | 'unanalysed' | AnalysisState;
   problem: Problem | null;
-  /** What may be wrong with how the slide is shown. */
-  warnings: string[];
+  /** What is not quite right with it, the gravest first. */
+  warnings: Caution[];
   analysis: Analysis | null;
+  /** Of the newest finished analysis; null without one, and while closed to the reader. */
+  score: number | null;
+  hotspots: number | null;
+  score_analysis_id: string | null;
+  /** The blind first read keeps what the model says until a verdict. */
+  locked: boolean;
+  reading: Reading;
+  assignee: string | null;
+  flags: number;
   dzi_url: string;
   thumbnail_url: string;
   page_url: string;
   first_seen_at: string;
+}
+
+export type ReadingState = 'unread' | 'in_review' | 'reviewed' | 'second_opinion';
+
+export interface Verdict {
+  id: string;
+  value: string;
+  reader: string;
+  given_at: string;
+  phase: 'blind' | 'open';
+  overlay_on: boolean;
+  comment: string | null;
+}
+
+export interface Reading {
+  slide_id: string;
+  state: ReadingState;
+  reader: string | null;
+  assignee: string | null;
+  verdict: Verdict | null;
+  verdicts: number;
+  locked: boolean;
+  version: number;
 }
 
 export interface FolderInfo {
@@ -74,6 +117,8 @@ export interface FolderInfo {
 
 export interface SlidePage {
   items: Slide[];
+  /** How many slides the whole list has. */
+  total: number;
   next: string | null;
   folders: FolderInfo[];
   scanning: boolean;

@@ -2,25 +2,30 @@
 /** The viewer page: puts its parts together. */
 
 import { AnalysisWatcher, isActive } from './analysis.js';
-import { ApiError, api } from './api.js';
-import { showSlideChanged, watchConnection } from './banner.js';
+import { ApiError, api, connection } from './api.js';
+import { showSlideGone, watchConnection } from './banner.js';
 import { followView, readHash } from './deeplink.js';
-import { parseDescriptor } from './deepzoom-layer.js';
+import { parseDescriptor } from './descriptor.js';
 import { byId, recall, remember, setText, throttle } from './dom.js';
 import { HeatmapView } from './heatmap-view.js';
 import { Legend } from './legend.js';
 import { MagnificationBar } from './magnification.js';
-import { neighbour } from './neighbours.js';
+import { neighbours } from './neighbours.js';
 import { OverlayState } from './overlay-state.js';
 import { Overview } from './overview.js';
 import { AnalysisPanel, listenToResolutionForm, showSlideFacts } from './panel.js';
 import { Peek } from './peek.js';
 import { toL0 } from './plane.js';
 import { Probe } from './probe.js';
+import { showReader } from './reader.js';
+import { ReadingPanel } from './reading/panel.js';
 import { Scale } from './scale.js';
 import { addScaleBar } from './scalebar.js';
 import { HelpSheet, listenToKeys } from './shortcuts.js';
 import { fillTexts, TEXTS } from './texts.js';
+import { showCautions } from './tour/cautions.js';
+import { Models } from './tour/models.js';
+import { Tour } from './tour/tour.js';
 import { createMap } from './viewer-map.js';
 
 /**
@@ -32,7 +37,7 @@ import { createMap } from './viewer-map.js';
 const PAN_PX = 90;
 const ZOOM_STEP = 0.5;
 const NARROW = '(max-width: 760px)';
-const ASK_ABOUT_TILES_MS = 3000;
+const ASK_ABOUT_SLIDE_MS = 3000;
 
 /** @param {string} text said politely, and shown for a moment */
 function announce(text) {
@@ -90,9 +95,16 @@ function toggleFullScreen() {
  * @param {1 | -1} direction
  */
 async function goTo(slide, direction) {
-  const id = await neighbour(slide.id, direction);
+  const found = await neighbours(slide.id);
+  const id = direction > 0 ? found.next : found.previous;
   if (id) location.assign(`/slides/${id}`);
   else announce(direction > 0 ? TEXTS.viewer.noNext : TEXTS.viewer.noPrevious);
+}
+
+/** @param {Slide} slide */
+async function showPosition(slide) {
+  const { position, total } = await neighbours(slide.id);
+  setText(byId('slide-position'), position ? TEXTS.reading.position(position, total) : '');
 }
 
 /** @param {Analysis} analysis */
@@ -106,23 +118,24 @@ function showChip(analysis) {
 }
 
 /**
- * Tiles that do not come: is the server gone, or the slide another one?
+ * Tiles that do not come, or an analysis: is the server gone, or the slide another one?
  * @param {string} slideId
  */
-function askAboutTiles(slideId) {
+function askAboutSlide(slideId) {
   return throttle(() => {
     api.slide(slideId).catch(error => {
-      if (error instanceof ApiError && [404, 410].includes(error.status)) showSlideChanged();
+      if (error instanceof ApiError && [404, 410].includes(error.status)) showSlideGone();
     });
-  }, ASK_ABOUT_TILES_MS);
+  }, ASK_ABOUT_SLIDE_MS);
 }
 
 /**
  * @param {Slide} slide
  * @param {HeatmapView} view
  * @param {OverlayState} overlay
+ * @param {Tour} tour
  */
-function watchAnalysis(slide, view, overlay) {
+function watchAnalysis(slide, view, overlay, tour) {
   const panel = new AnalysisPanel({
     start: () => {
       panel.showAsking();
@@ -134,6 +147,9 @@ function watchAnalysis(slide, view, overlay) {
     onAnalysis: analysis => {
       panel.show(analysis);
       showChip(analysis);
+      showCautions(analysis);
+      tour.follow(analysis, slide.locked);
+      models.follow(analysis);
       overlay.setRunning(isActive(analysis));
     },
     onHeatmap: info => {
@@ -143,11 +159,15 @@ function watchAnalysis(slide, view, overlay) {
     onChanges: changes => view.update(changes),
     onError: error => {
       if (!(error instanceof ApiError)) return; // the banner tells that nobody answers
-      if (error.status === 410) showSlideChanged();
+      if (error.status === 410) return showSlideGone();
+      if (error.status === 404) askAboutSlide(slide.id)();
       panel.showProblem({ reason: error.message, hint: error.hint });
     },
     onWorker: alive => panel.showWorker(alive),
   });
+  const models = new Models(slide, analysis => watcher.follow(analysis));
+  watcher.locked = slide.locked;
+  if (slide.locked) setText(byId('heat-none'), TEXTS.reading.locked);
   startAnalysis(slide, watcher, panel);
   return watcher;
 }
@@ -210,16 +230,12 @@ function moveActions(mover, map, scale, fit) {
 /**
  * @param {Slide} slide
  * @param {OverlayState} overlay
- * @param {HeatmapView} view
  * @param {() => void} togglePanel
+ * @param {(peeking: boolean) => void} setPeeking
  */
-function pageActions(slide, overlay, view, togglePanel) {
+function pageActions(slide, overlay, togglePanel, setPeeking) {
   const toggleHeat = () => overlay.set({ shown: !overlay.settings.shown });
-  const peek = new Peek(
-    () => overlay.settings.shown,
-    peeking => view.setPeeking(peeking),
-    toggleHeat,
-  );
+  const peek = new Peek(() => overlay.settings.shown, setPeeking, toggleHeat);
   const help = new HelpSheet();
   const button = byId('heat-toggle');
   button.addEventListener('pointerdown', () => peek.press());
@@ -260,20 +276,41 @@ async function open(slide) {
   const probe = new Probe(map, scale, overlay, p => legend.setProbe(p));
   const overview = new Overview(map, slide.thumbnail_url, info, overlay);
   const view = new HeatmapView({ map, slide: info, overlay, legend, overview, probe });
-  const watcher = watchAnalysis(slide, view, overlay);
+  const tour = new Tour({ slide, map, scale, announce });
+  const watcher = watchAnalysis(slide, view, overlay, tour);
   map.on(
     'moveend',
     watcher.focusOn(() => toL0(map.getCenter())),
   );
-  for (const layer of layers) layer.on('tilemissing', askAboutTiles(slide.id));
+  for (const layer of layers) layer.on('tilemissing', askAboutSlide(slide.id));
+  connection.addEventListener('gone', () => {
+    for (const layer of layers) layer.giveUp();
+    watcher.stop();
+  });
   watchConnection(() => {
     for (const layer of layers) layer.retryFailed();
     view.retry();
   });
   followView(map, scale, overlay);
+  const reading = new ReadingPanel(slide.id, slide.reading, {
+    overlay: () => ({
+      shown: overlay.settings.shown && view.isOpen,
+      threshold: view.isOpen ? overlay.settings.lower : null,
+      analysisId: watcher.analysis?.state === 'done' ? watcher.analysis.id : null,
+    }),
+    announce,
+    goOn: () => void goTo(slide, 1),
+  });
+  void showReader();
+  void showPosition(slide);
   listenToKeys({
+    verdict: { press: () => reading.ask() },
+    ...tour.actions,
     ...moveActions(mover, map, scale, fit),
-    ...pageActions(slide, overlay, view, togglePanel),
+    ...pageActions(slide, overlay, togglePanel, peeking => {
+      view.setPeeking(peeking);
+      tour.setPeeking(peeking);
+    }),
   });
   window.addEventListener('hashchange', event => {
     // Not location.hash: followView may have written the old view there meanwhile.

@@ -25,7 +25,14 @@ MODEL = {"model_id": "test-model", "model_version": "1.0.0"}
 class Site:
     """Start it once the slides lie in its folder; nothing analyses them but the test itself."""
 
-    def __init__(self, folder: Path, *, slides: bool = True, analyse_on_open: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slides: bool = True,
+        analyse_on_open: bool = False,
+        blind_first_read: tuple[str, ...] = (),
+    ) -> None:
         self.slides = folder / "slides"
         self.slides.mkdir(parents=True)
         self.settings = Settings(
@@ -33,6 +40,7 @@ class Site:
             data=folder / "data",
             analyse_on_open=analyse_on_open,
             tile_cache_mb=32,
+            blind_first_read=blind_first_read,
         )
         self.app = create_app(self.settings)
         self._services: Services = self.app.extensions[EXTENSION]
