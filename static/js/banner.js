@@ -12,11 +12,13 @@ const BACK_SHOWN_MS = 2500;
 export function watchConnection(onBack) {
   const banner = byId('banner');
   connection.addEventListener('lost', () => {
+    if (isGone()) return;
     banner.hidden = false;
     banner.classList.remove('is-good');
     setText(byId('banner-text'), TEXTS.connection.lost);
   });
   connection.addEventListener('back', () => {
+    if (isGone()) return;
     if (!banner.hidden) {
       banner.classList.add('is-good');
       setText(byId('banner-text'), TEXTS.connection.back);
@@ -28,11 +30,20 @@ export function watchConnection(onBack) {
   });
 }
 
-/** The slide's file is not the one that was opened any more: only a reload helps. */
-export function showSlideChanged() {
+function isGone() {
+  return 'slideGone' in document.body.dataset;
+}
+
+/**
+ * The slide's file is not the one that was opened any more. Nothing about it can be asked for or done
+ * here: `connection` tells everybody 'gone', and the way back to the worklist is the only one shown.
+ */
+export function showSlideGone() {
+  if (isGone()) return;
+  document.body.dataset.slideGone = 'true'; // the style sheet hides what else is offered
   byId('banner').hidden = false;
   byId('banner').classList.remove('is-good');
   setText(byId('banner-text'), TEXTS.connection.changed);
-  byId('banner-reload').hidden = false;
-  byId('banner-reload').addEventListener('click', () => location.reload());
+  byId('banner-worklist').hidden = false;
+  connection.dispatchEvent(new Event('gone'));
 }

@@ -38,6 +38,18 @@ export function setText(element, text) {
 }
 
 /**
+ * Show or hide an element. A focus that would be lost with it goes on to what stands for it now.
+ * @param {HTMLElement} element
+ * @param {boolean} hidden
+ * @param {HTMLElement} next
+ */
+export function hideKeepingFocus(element, hidden, next) {
+  const focused = element === document.activeElement;
+  element.hidden = hidden;
+  if (hidden && focused) next.focus();
+}
+
+/**
  * At most one call per `wait_ms`; the last one is never lost.
  * @param {() => void} act
  * @param {number} wait_ms

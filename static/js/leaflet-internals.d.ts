@@ -14,6 +14,10 @@ export interface TileLevel {
 export type TileEntry = L.InternalTiles[string];
 
 declare module 'leaflet' {
+  interface GridLayerOptions {
+    /** Whether tiles are fetched ahead (ours). */
+    lookAhead?: boolean;
+  }
   interface GridLayer {
     options: L.GridLayerOptions;
     _level: TileLevel | undefined;
@@ -24,7 +28,9 @@ declare module 'leaflet' {
     _isValidTile(coords: L.Coords): boolean;
     _clampZoom(zoom: number): number;
     _invalidateAll(): void;
+    _getTiledPixelBounds(center: L.LatLng): L.Bounds;
     _pruneTiles(): void;
+    _pxBoundsToTileRange(bounds: L.Bounds): L.Bounds;
     _resetGrid(): void;
     _resetView(event?: unknown): void;
     _setView(center: L.LatLng, zoom: number, noPrune?: boolean, noUpdate?: boolean): void;

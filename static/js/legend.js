@@ -1,6 +1,6 @@
 // @ts-check
 import { COLORMAPS, cssGradient } from './colormaps.js';
-import { byId, make, setText } from './dom.js';
+import { byId, hideKeepingFocus, make, setText } from './dom.js';
 import { TEXTS } from './texts.js';
 
 /**
@@ -98,7 +98,8 @@ export class Legend {
     setText(byId('heat-range'), TEXTS.heat.shown(lower, upper));
     setText(byId('heat-opacity-value'), `${Math.round(opacity * 100)} %`);
     byId('heat-toggle').setAttribute('aria-pressed', String(shown));
-    byId('heat-reset').hidden = lower === this._threshold && upper === 1;
+    const usual = lower === this._threshold && upper === 1;
+    hideKeepingFocus(byId('heat-reset'), usual, this._lower);
   }
 }
 

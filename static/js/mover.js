@@ -19,9 +19,14 @@ const SHORTEST_FLIGHT_MS = 250;
 const LONGEST_FLIGHT_MS = 1300;
 
 export class Mover {
-  /** @param {L.Map} map */
-  constructor(map) {
+  /**
+   * @param {L.Map} map
+   * @param {(goal: import('./flight.js').View | null) => void} onFlight told where a flight goes to,
+   *   and null when it has ended
+   */
+  constructor(map, onFlight) {
     this._map = map;
+    this._onFlight = onFlight;
     this._frame = 0;
     this._then_ms = 0;
     this._zooming = false;
@@ -102,6 +107,7 @@ export class Mover {
       LONGEST_FLIGHT_MS,
       Math.max(SHORTEST_FLIGHT_MS, path.length * FLIGHT_MS_PER_LENGTH),
     );
+    this._onFlight(goal);
     return new Promise(arrived => {
       this._flight = { path, from_ms: performance.now(), takes_ms, arrived };
       this._start(true);
@@ -208,6 +214,7 @@ export class Mover {
     this._frame = 0;
     const { _flight: flown, _zooming: zoomed } = this;
     this._flight = null;
+    if (flown) this._onFlight(null);
     this._zooming = false;
     if (flown) {
       const { x, y, zoom } = flown.path.at(1);
@@ -228,6 +235,7 @@ export class Mover {
     const flown = this._flight;
     if (!flown) return;
     this._flight = null;
+    this._onFlight(null);
     this._hold();
     this._wanted = this._map.getZoom();
     flown.arrived(false);

@@ -9,7 +9,8 @@ import { toLatLng, viewRect } from './plane.js';
  * @typedef {import('./overlay-state.js').OverlayState} OverlayState
  */
 
-const SMALLEST_FRAME_PX = 8;
+/** A frame below this is drawn so large, with a cross that shows where to look for it. */
+const SMALLEST_FRAME_PX = 14;
 
 /** The whole slide in small, with its heat map and the frame of what the map shows. */
 export class Overview {
@@ -62,8 +63,10 @@ export class Overview {
   _showFrame() {
     const { left, top, right, bottom } = viewRect(this._map);
     const scale = this._scale;
-    const width = Math.max(SMALLEST_FRAME_PX, (right - left) * scale);
-    const height = Math.max(SMALLEST_FRAME_PX, (bottom - top) * scale);
+    const [trueWidth, trueHeight] = [(right - left) * scale, (bottom - top) * scale];
+    const width = Math.max(SMALLEST_FRAME_PX, trueWidth);
+    const height = Math.max(SMALLEST_FRAME_PX, trueHeight);
+    this._frame.classList.toggle('is-small', trueWidth < width && trueHeight < height);
     const x = ((left + right) / 2) * scale - width / 2;
     const y = ((top + bottom) / 2) * scale - height / 2;
     this._frame.style.transform = `translate(${x}px, ${y}px)`;

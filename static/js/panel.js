@@ -2,7 +2,7 @@
 
 import { foundNoTissue, isActive } from './analysis.js';
 import { ApiError, api } from './api.js';
-import { byId, make, setText } from './dom.js';
+import { byId, hideKeepingFocus, make, setText } from './dom.js';
 import { day, micrometres, millimetres, thousands } from './format.js';
 import { TEXTS } from './texts.js';
 
@@ -110,9 +110,10 @@ export class AnalysisPanel {
    * @param {boolean} canCancel
    */
   _buttons(start, canCancel) {
-    this._start.hidden = start === null;
+    const state = byId('analysis-state'); // says what the button has brought about
+    hideKeepingFocus(this._start, start === null, state);
     setText(this._start, start ?? '');
-    this._cancel.hidden = !canCancel;
+    hideKeepingFocus(this._cancel, !canCancel, state);
   }
 }
 
@@ -157,7 +158,9 @@ export function showSlideFacts(slide) {
   if (slide.objective_power) facts.push(factRow(texts.scanned, `${slide.objective_power}×`));
   if (slide.vendor) facts.push(factRow(texts.format, slide.vendor));
   byId('slide-facts').replaceChildren(...facts.flat());
-  const warnings = slide.warnings.map(text => make('li', { text }));
+  // Of the others the page tells elsewhere.
+  const display = slide.warnings.filter(({ code }) => code === 'display');
+  const warnings = display.map(({ text }) => make('li', { text }));
   byId('slide-warnings').replaceChildren(...warnings);
 }
 

@@ -72,7 +72,7 @@ export function createMap(element, info, scale, start) {
   setLimits();
   const backdrop = backdropLayer(info);
   map.addLayer(backdrop).addLayer(slide);
-  const mover = new Mover(map);
+  const mover = new Mover(map, goal => slide.headFor(goal));
   const flyTo = (/** @type {L.LatLng} */ center, /** @type {number} */ zoom) =>
     mover.flyTo(center.lng, center.lat, zoom);
   const fit = () => void flyTo(bounds.getCenter(), Math.min(0, fitZoom()));

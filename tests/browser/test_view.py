@@ -132,4 +132,4 @@ def test_changed_file_is_told_and_not_mixed_in(site: Site, open_viewer: OpenPage
     site.scan()
     page.evaluate("() => { location.hash = '#x=300&y=300&mag=40'; }")
     expect(page.locator("#banner")).to_contain_text("was changed or removed")
-    expect(page.locator("#banner-reload")).to_be_visible()
+    expect(page.locator("#banner-worklist")).to_be_visible()
