@@ -163,7 +163,7 @@ def test_value_tiles_are_the_heat_maps_values(client, settings, done):
 
 def test_a_tile_of_a_finished_heat_map_is_kept_by_its_revision(client, done):
     shown = client.get(f"/api/v1/analyses/{done}/heatmap").get_json()
-    url = shown["tile_url"].format(level=0, column=0, row=0)
+    url = f"/api/v1/analyses/{done}/heatmap/tiles/0/0_0.png"
 
     newest = client.get(f"{url}?r={shown['revision']}")
     assert newest.headers["Cache-Control"] == "private, max-age=31536000, immutable"

@@ -164,6 +164,19 @@ class Forbidden(ViewerError):
     code = "forbidden"
 
 
+class TicketInvalid(Forbidden):
+    """The ticket in an address of tiles is none of ours."""
+
+    code = "ticket_invalid"
+
+    def __init__(
+        self,
+        message: str = "This address was not given out by this Sentinode.",
+        hint: str = "Open the slide again from the worklist.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
 class HeatmapLocked(Forbidden):
     """The heat map and all that follows from it stay closed until the reader's first verdict."""
 

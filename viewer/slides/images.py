@@ -23,7 +23,7 @@ from viewer.errors import SlideChanged, TileOutsideGrid
 from viewer.settings import Settings
 from viewer.slides.colours import Colours
 from viewer.slides.deepzoom import DeepZoom, TileAddress
-from viewer.slides.files import SlideFile, check_unchanged
+from viewer.slides.files import Signature, SlideFile, check_unchanged
 from viewer.slides.jpeg_streams import with_profile
 from viewer.slides.jpeg_tiles import JpegTiles, open_jpeg_tiles
 from viewer.slides.library import slide_file
@@ -116,7 +116,11 @@ class SlideImages:
 
     def version(self, file: SlideFile) -> str:
         """16 hex digits: other file, other settings or other code of ours give others."""
-        return version(file, self._settings.jpeg_quality)
+        return self.version_of(file.id, file.signature)
+
+    def version_of(self, slide_id: str, signature: Signature) -> str:
+        """As `version`, for a slide at whose file nobody has looked."""
+        return version(slide_id, signature, self._settings.jpeg_quality)
 
     def descriptor(self, file: SlideFile) -> Picture:
         """The .dzi file."""
@@ -285,9 +289,9 @@ def _zoom(width_l0_px: int, height_l0_px: int, tile_size_px: int | None) -> Deep
 
 
 @lru_cache(maxsize=1024)
-def version(file: SlideFile, jpeg_quality: int) -> str:
+def version(slide_id: str, signature: Signature, jpeg_quality: int) -> str:
     """What tells the pictures of a file from all others ever sent under its id."""
-    text = f"{RENDERING} {file.id} {file.signature} {jpeg_quality}"
+    text = f"{RENDERING} {slide_id} {signature} {jpeg_quality}"
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -1,30 +1,43 @@
 """/api/v1/…/analyses: asking for analyses, following them, and reading their heat maps."""
 
 from io import BytesIO
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from model.prediction.heatmap import TILE_CELLS
 from model.prediction.models import Model
 from viewer.analyses import records
 from viewer.analyses.catalog import find_model, models
+from viewer.analyses.heatmap_tiles import heatmap_version
 from viewer.analyses.heatmaps import OpenHeatmap, open_heatmap
 from viewer.analyses.job import heatmap_path
 from viewer.analyses.status import Status
 from viewer.db import writing
-from viewer.errors import HeatmapNotReady, ResolutionMissing, TileOutsideGrid
+from viewer.errors import (
+    AnalysisNotFound,
+    HeatmapLocked,
+    HeatmapNotReady,
+    ModelNotFound,
+    ResolutionMissing,
+    SlideNotFound,
+    TicketInvalid,
+    TileOutsideGrid,
+)
 from viewer.reading.blind import is_locked, require_unlocked, withhold
 from viewer.records import Analysis, Slide
 from viewer.services import services
 from viewer.slides.library import check_readable, effective_mpp, slide_row
+from viewer.web import schemas_analyses as schemas
+from viewer.web import tickets
+from viewer.web.openapi import describe
 from viewer.web.requests import read_body, read_query
+from viewer.web.schemas_slides import Analysis as Shown
 
 bp = Blueprint("analyses", __name__, url_prefix="/api/v1")
 
@@ -36,40 +49,21 @@ KEEP_FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 PNG_EFFORT = 3
 
-# Far beyond any slide, near enough to be squared.
-Level0 = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-
-
-class AnalysisBody(BaseModel):
-    """What is asked for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model_id: str | None = None
-    again: bool = False
-
-
-class FocusBody(BaseModel):
-    """The level-0 point in the middle of somebody's screen."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    x_l0_px: Level0
-    y_l0_px: Level0
-
-
-class ChangesQuery(BaseModel):
-    """Since which revision."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: int = Field(ge=0)
+TAG = "Analyses"
+HEATMAP_ERRORS = (AnalysisNotFound, HeatmapNotReady, HeatmapLocked)
 
 
 @bp.post("/slides/<slide_id:slide_id>/analyses")
+@describe(
+    body=schemas.AnalysisBody,
+    response=Shown,
+    status=ACCEPTED,
+    errors=(SlideNotFound, ModelNotFound, ResolutionMissing),
+    tag=TAG,
+)
 def create(slide_id: str) -> ResponseReturnValue:
     """Ask for an analysis: a new one, or the one that is there; a broken off one goes on."""
-    body = read_body(AnalysisBody)
+    body = read_body(schemas.AnalysisBody)
     settings = services().settings
     with writing(services().sessions) as session:
         check_readable(slide_row(session, settings, slide_id))
@@ -86,6 +80,7 @@ def create(slide_id: str) -> ResponseReturnValue:
 
 
 @bp.get(ANALYSIS)
+@describe(response=Shown, errors=(AnalysisNotFound,), tag=TAG)
 def show(analysis_id: str) -> ResponseReturnValue:
     """One analysis."""
     with services().sessions() as session:
@@ -93,6 +88,7 @@ def show(analysis_id: str) -> ResponseReturnValue:
 
 
 @bp.post(f"{ANALYSIS}/cancel")
+@describe(response=Shown, status=ACCEPTED, errors=(AnalysisNotFound,), tag=TAG)
 def cancel(analysis_id: str) -> ResponseReturnValue:
     """Cancel it; what is stored stays."""
     with writing(services().sessions) as session:
@@ -101,15 +97,17 @@ def cancel(analysis_id: str) -> ResponseReturnValue:
 
 
 @bp.post(f"{ANALYSIS}/focus")
+@describe(body=schemas.FocusBody, status=204, errors=(AnalysisNotFound,), tag=TAG)
 def focus(analysis_id: str) -> ResponseReturnValue:
     """Compute what somebody looks at first."""
-    point = read_body(FocusBody)
+    point = read_body(schemas.FocusBody)
     with writing(services().sessions) as session:
         records.set_focus(session, analysis_id, point.x_l0_px, point.y_l0_px)
     return "", 204
 
 
 @bp.get(f"{ANALYSIS}/heatmap")
+@describe(response=schemas.Heatmap, errors=HEATMAP_ERRORS, tag=TAG)
 def heatmap(analysis_id: str) -> ResponseReturnValue:
     """Geometry, model and tile address."""
     analysis, opened = find_heatmap(analysis_id)
@@ -124,13 +122,28 @@ def heatmap(analysis_id: str) -> ResponseReturnValue:
         threshold=geometry.threshold,
         tile_size_cells=TILE_CELLS,
         levels=opened.heatmap.level_count,
-        tile_url=f"{url_for('.heatmap', analysis_id=analysis.id)}"
-        "/tiles/{level}/{column}_{row}.png",
+        tile_url=_tile_url(analysis, opened),
         revision=str(opened.heatmap.revision()),
     )
 
 
+@bp.get(f"{TILES}.<ticket:ticket>/<index:level>/<index:column>_<index:row>.png")
+@describe(media_type="image/png", errors=(*HEATMAP_ERRORS, TileOutsideGrid, TicketInvalid), tag=TAG)
+def ticketed_tile(analysis_id: str, ticket: str, level: int, column: int, row: int) -> Response:
+    """A value tile of a finished heat map, by the address its description gives."""
+    # `TilePath` answers these; here come those it leaves, and all rules are asked again.
+    if tickets.read(services().settings, "heatmap", analysis_id, ticket) is None:
+        raise TicketInvalid
+    return tile(analysis_id, level, column, row)
+
+
 @bp.get(f"{TILES}/<index:level>/<index:column>_<index:row>.png")
+@describe(
+    query=schemas.TileQuery,
+    media_type="image/png",
+    errors=(*HEATMAP_ERRORS, TileOutsideGrid),
+    tag=TAG,
+)
 def tile(analysis_id: str, level: int, column: int, row: int) -> Response:
     """A value tile: 0 = not analysed, 1–255 = probability (v − 1) / 254."""
     analysis, opened = find_heatmap(analysis_id)
@@ -147,9 +160,12 @@ def tile(analysis_id: str, level: int, column: int, row: int) -> Response:
 
 
 @bp.get(f"{ANALYSIS}/heatmap/changes")
+@describe(
+    query=schemas.ChangesQuery, response=schemas.HeatmapChanges, errors=HEATMAP_ERRORS, tag=TAG
+)
 def changes(analysis_id: str) -> ResponseReturnValue:
     """The tiles that changed since a revision, perhaps some more, and the revision now."""
-    since = read_query(ChangesQuery).since
+    since = read_query(schemas.ChangesQuery).since
     _, opened = find_heatmap(analysis_id)
     # First the revision: what is stored between the two looks is told again next time.
     revision = opened.heatmap.revision()
@@ -157,6 +173,7 @@ def changes(analysis_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/models")
+@describe(response=schemas.ModelList, tag=TAG)
 def list_models() -> ResponseReturnValue:
     """The models at hand, and folders that are none, with the reason."""
     settings = services().settings
@@ -190,6 +207,16 @@ def find_heatmap(analysis_id: str) -> tuple[Analysis, OpenHeatmap]:
             "It is as soon as the tissue was found; ask again then.",
         )
     return analysis, opened
+
+
+def _tile_url(analysis: Analysis, opened: OpenHeatmap) -> str:
+    """The address of the tiles; with a ticket once they are all there and will not change."""
+    ticket = ""
+    if analysis.state == records.DONE:
+        version = heatmap_version(opened.heatmap)
+        ticket = f".{tickets.issue(services().settings, 'heatmap', analysis.id, version)}"
+    place = url_for(".heatmap", analysis_id=analysis.id)
+    return f"{place}/tiles{ticket}/{{level}}/{{column}}_{{row}}.png"
 
 
 def _is_newest(opened: OpenHeatmap, revision: str | None) -> bool:

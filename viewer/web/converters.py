@@ -5,11 +5,19 @@ from typing import Any
 
 from werkzeug.routing import BaseConverter
 
+from viewer.web import tickets
+
 
 class SlideIdConverter(BaseConverter):
     """A slide's id: 20 hex digits."""
 
     regex = "[0-9a-f]{20}"
+
+
+class TicketConverter(BaseConverter):
+    """A signed ticket, genuine or not."""
+
+    regex = tickets.PATTERN
 
 
 class IndexConverter(BaseConverter):

@@ -39,7 +39,7 @@ HEADERS = {
 def init_app(app: Flask, settings: Settings) -> None:
     """Check every request before it is routed; put the headers on every answer."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    trusted = ("localhost", settings.host, *settings.trusted_hosts)
+    trusted = trusted_names(settings)
 
     @app.before_request
     def check() -> None:
@@ -54,9 +54,21 @@ def init_app(app: Flask, settings: Settings) -> None:
         return response
 
 
+def trusted_names(settings: Settings) -> tuple[str, ...]:
+    """The host names that are answered to, beside plain addresses."""
+    return ("localhost", settings.host, *settings.trusted_hosts)
+
+
+def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
+    """Whether a Host header may be answered to.
+
+    Against DNS rebinding: another site's name may be made to point to this machine.
+    """
+    return _is_ip_address(host) or host_is_trusted(host, trusted)
+
+
 def _check_host(host: str, trusted: tuple[str, ...]) -> None:
-    """Against DNS rebinding: another site's name may be made to point to this machine."""
-    if not (_is_ip_address(host) or host_is_trusted(host, trusted)):
+    if not is_trusted(host, trusted):
         raise Forbidden(
             "Sentinode does not answer to this host name.",
             "Use localhost or the IP address, or add the name to SENTINODE_TRUSTED_HOSTS.",

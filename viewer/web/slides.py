@@ -16,6 +16,7 @@ from viewer.reading.blind import withhold
 from viewer.records import Slide
 from viewer.services import services
 from viewer.slides.cautions import cautions
+from viewer.slides.files import Signature
 from viewer.slides.library import (
     check_readable,
     first_scan_is_under_way,
@@ -29,6 +30,7 @@ from viewer.slides.walk import folder_problem
 from viewer.web import schemas_slides as schemas
 from viewer.web.openapi import describe
 from viewer.web.requests import read_body, read_query
+from viewer.web.tiles import descriptor_url
 
 bp = Blueprint("slides", __name__, url_prefix="/api/v1/slides")
 
@@ -141,9 +143,13 @@ def _analysis_json(status: Status, listed: Listed, in_list: bool) -> dict[str, A
 
 def _addresses(slide: Slide) -> dict[str, str | None]:
     shown = slide.problem_reason is None
-    names = {"dzi_url": "tiles.descriptor", "thumbnail_url": "tiles.thumbnail"}
-    urls = {key: url_for(name, slide_id=slide.id) if shown else None for key, name in names.items()}
-    return urls | {"page_url": url_for("pages.slide", slide_id=slide.id)}
+    signature = Signature(slide.size_bytes, slide.mtime_ns, slide.inode)
+    version = services().images.version_of(slide.id, signature)
+    return {
+        "dzi_url": descriptor_url(slide.id, version) if shown else None,
+        "thumbnail_url": url_for("tiles.thumbnail", slide_id=slide.id) if shown else None,
+        "page_url": url_for("pages.slide", slide_id=slide.id),
+    }
 
 
 def _problem_json(reason: str | None, hint: str | None) -> dict[str, str | None] | None:
