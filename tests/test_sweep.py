@@ -36,6 +36,12 @@ def test_it_goes_to_and_fro():
     assert [x for x, _ in fields] == [2, 6, 10, 10, 6, 2]
 
 
+def test_a_field_is_centred_on_what_it_covers():
+    mask = np.zeros((20, 40))
+    mask[3:5, 10:13] = 1
+    assert sweep_fields(tissue(mask), 15, 12) == [(11.5, 4.0)]
+
+
 def test_gaps_are_jumped_over():
     mask = np.zeros((4, 100))
     mask[:, 5:8] = mask[:, 90:92] = 1

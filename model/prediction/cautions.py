@@ -121,5 +121,5 @@ def _calibration(heatmap: Heatmap) -> Caution | None:
     return Caution(
         "model_not_calibrated",
         "The model is not calibrated: its values rank cells, they are not frequencies.",
-        "Compare values with each other, not with a probability; docs/model.md tells more.",
+        "Compare them with each other; do not read 0.8 as eight in ten.",
     )

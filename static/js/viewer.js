@@ -7,6 +7,7 @@ import { showSlideGone, watchConnection } from './banner.js';
 import { followView, readHash } from './deeplink.js';
 import { parseDescriptor } from './descriptor.js';
 import { byId, recall, remember, setText, throttle } from './dom.js';
+import { startFlags } from './flags/index.js';
 import { HeatmapView } from './heatmap-view.js';
 import { Legend } from './legend.js';
 import { MagnificationBar } from './magnification.js';
@@ -303,7 +304,9 @@ async function open(slide) {
   });
   void showReader();
   void showPosition(slide);
+  const flagActions = await startFlags({ map, mover, slide, info, announce, setPanel });
   listenToKeys({
+    ...flagActions,
     verdict: { press: () => reading.ask() },
     ...tour.actions,
     ...moveActions(mover, map, scale, fit),

@@ -19,27 +19,28 @@ def sweep_fields(
     """Middles (level-0 px) of fields of this size that cover all tissue; None for more than `most`.
 
     Strips from top to bottom, to the right and to the left in turns. Each strip and each field
-    begins where tissue that no other has covered begins, so that glass costs no field.
+    begins where tissue that no other has covered begins, so that glass costs no field, and has its
+    middle in the middle of the tissue that it covers.
     """
     (x0, y0), (step_x, step_y) = tissue.origin_l0_px, tissue.step_l0_px
     across = max(1, int(width_l0_px * COVERED_SHARE / step_x))
     down = max(1, int(height_l0_px * COVERED_SHARE / step_y))
     fields: list[Point] = []
-    for number, top in enumerate(_starts(np.asarray(tissue.mask.any(axis=1)), down)):
-        strip = np.asarray(tissue.mask[top : top + down].any(axis=0))
-        y = y0 + (top + down / 2) * step_y
-        line = [(x0 + (left + across / 2) * step_x, y) for left in _starts(strip, across)]
+    for number, (top, bottom) in enumerate(_pieces(np.asarray(tissue.mask.any(axis=1)), down)):
+        strip = np.asarray(tissue.mask[top:bottom].any(axis=0))
+        y = y0 + (top + bottom) / 2 * step_y
+        line = [(x0 + (left + right) / 2 * step_x, y) for left, right in _pieces(strip, across)]
         fields += line if number % 2 == 0 else reversed(line)
         if len(fields) > most:
             return None
     return fields
 
 
-def _starts(tissue: Mask, length: int) -> Iterator[int]:
-    """Where pieces of `length` begin that cover every True, each at one."""
+def _pieces(tissue: Mask, length: int) -> Iterator[tuple[int, int]]:
+    """First and last (excluded) places of pieces of at most `length` that hold every True."""
     places = np.flatnonzero(tissue)
     at = 0
     while at < len(places):
         start = int(places[at])
-        yield start
         at = int(np.searchsorted(places, start + length))
+        yield start, int(places[at - 1]) + 1
