@@ -3,9 +3,8 @@
     python -m benchmarks.extraction STUDY [ROUNDS]
 
 STUDY holds slides/ and masks/ (for example of `python -m model phantom`). Prints ratios of CPU time
-taken in one run, in turns; more than 1 means faster than the plain way. On slides of a few thousand
-pixels the preview outweighs everything else. Beside each ratio stands what our way does in a second
-of CPU, of this machine.
+taken in one run, in turns; more than 1 means faster than the plain way. Beside each ratio stands
+what our way does in a second of CPU, of this machine.
 """
 
 import sys

@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import click
 
 Words = list[str]
 STEPS_FOLDER = "steps"
+HARD_SHARE = 0.3  # of the normal patches of an epoch, in the second round
 
 
 @dataclass(frozen=True)
@@ -57,37 +60,59 @@ SMALL = Scale(
     "--outlines", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Zip of CAMELYON16 lesion outlines as JSON; without it outlines are drawn.",
 )  # fmt: skip
-def command(out: Path, small: bool, seed: int, outlines: Path | None) -> None:
+@click.option(
+    "--mine", is_flag=True,
+    help="Then a second round: mine hard negatives, train again, predict and report again.",
+)  # fmt: skip
+def command(out: Path, small: bool, seed: int, outlines: Path | None, mine: bool) -> None:
     """Draw phantoms, find patches, train, calibrate, predict and report. Figures prove no accuracy.
 
     Every command is printed as it runs; on real slides the same commands do the same.
     """
     started_s = time.monotonic()
     scale = SMALL if small else FULL
-    for number, words in enumerate(steps(out, scale, seed, outlines), 1):
+    rounds = [steps(out, scale, seed, outlines), *([second_round(out, scale)] if mine else [])]
+    for number, words in enumerate(chain.from_iterable(rounds), 1):
         _run(out / STEPS_FOLDER / f"{number:02d}-{words[0]}.json", words)
     click.echo(f"{time.monotonic() - started_s:.0f} s")
-    click.echo(str(out / "report"))
+    click.echo(str(out / ("report-2" if mine else "report")))
 
 
 def steps(out: Path, scale: Scale, seed: int, outlines: Path | None) -> Iterator[Words]:
     """The commands in order, without `python -m model`; each once those before have run."""
-    study, patches, model = out / "study", out / "patches", out / "model"
+    study, patches = out / "study", out / "patches"
     drawn = ["phantom", "--out", study, "--count", scale.slides, "--size-px", scale.slide_px]
     yield _words(*drawn, "--seed", seed, *(("--outlines", outlines) if outlines else ()))
     yield _words(
         *("patches", study, "--out", patches, "--label", "centre", "--stride-px", scale.stride_px),
         *("--max-per-class", scale.patches_per_class, "--fractions", *scale.fractions, "--pack"),
     )
-    config = _config(out, scale)
-    data = ("--manifest", patches / "manifest.parquet", "--split", patches / "split.json")
+    yield from _judged(out, patches / "manifest.parquet", _config(out, scale))
+
+
+def second_round(out: Path, scale: Scale) -> Iterator[Words]:
+    """What follows: false positives on training slides become hard patches of another training."""
+    study, patches, seen = out / "study", out / "patches", out / "heatmaps-train"
+    for slide in _slides(study, patches / "split.json", "train"):
+        yield _words("predict", slide, "--out", seen, "--model", out / "calibrated")
+    data = ("--split", patches / "split.json", "--manifest", patches / "manifest.parquet")
+    mined = patches / "manifest-2.parquet"
+    yield _words("mine", "--heatmaps", seen, "--study", study, *data, "--out", mined)
+    yield from _judged(out, mined, _config(out, scale, "-2"), "-2")
+
+
+def _judged(out: Path, manifest: Path, config: Path, suffix: str = "") -> Iterator[Words]:
+    """From a manifest to a report on the test part."""
+    study, split = out / "study", out / "patches" / "split.json"
+    model, calibrated = out / f"model{suffix}", out / f"calibrated{suffix}"
+    heatmaps, data = out / f"heatmaps{suffix}", ("--manifest", manifest, "--split", split)
     yield _words("train", *data, "--out", model, "--config", config)
-    yield _words("calibrate", *data, "--model", model, "--out", out / "calibrated")
-    for slide in _test_slides(study, patches / "split.json"):
-        yield _words("predict", slide, "--out", out / "heatmaps", "--model", out / "calibrated")
+    yield _words("calibrate", *data, "--model", model, "--out", calibrated)
+    for slide in _slides(study, split, "test"):
+        yield _words("predict", slide, "--out", heatmaps, "--model", calibrated)
     yield _words(
-        *("report", "--slides", study, "--heatmaps", out / "heatmaps", "--split"),
-        *(patches / "split.json", "--out", out / "report", "--data", "phantoms (drawings)"),
+        *("report", "--slides", study, "--heatmaps", heatmaps, "--split", split),
+        *("--out", out / f"report{suffix}", "--data", "phantoms (drawings)"),
     )
 
 
@@ -95,20 +120,23 @@ def _words(*words: object) -> Words:
     return [str(word) for word in words]
 
 
-def _config(out: Path, scale: Scale) -> Path:
+def _config(out: Path, scale: Scale, suffix: str = "") -> Path:
     from model.extraction.files import write_text
 
-    path = out / "training.toml"
-    write_text(path, 'id = "phantom-study"\nname = "Trained on drawings"\n' + scale.training)
+    path = out / f"training{suffix}.toml"
+    text = f'id = "phantom-study{suffix}"\nname = "Trained on drawings"\n' + scale.training
+    if suffix:
+        text += f"\n[balance]\nhard_share = {HARD_SHARE}\n"
+    write_text(path, text)
     return path
 
 
-def _test_slides(study: Path, split: Path) -> list[Path]:
+def _slides(study: Path, split: Path, part: Literal["train", "test"]) -> list[Path]:
     from model.extraction.splits import read_split
     from model.extraction.study import find_slides
 
     slides = find_slides(study)
-    return [slides[name] for name in read_split(split).slides("test")]
+    return [slides[name] for name in read_split(split).slides(part)]
 
 
 def _run(record: Path, words: Words) -> None:

@@ -19,6 +19,7 @@ from model.extraction.pyramid import TiffTags, write_mask
 from model.extraction.splits import read_split
 from model.extraction.study import open_study
 from model.prediction.engine import load_engine
+from model.prediction.models import load_model
 
 # A minute of quiet CPU; other tests run beside it, and the first waits for the whole line.
 pytestmark = pytest.mark.timeout(900)
@@ -152,3 +153,28 @@ def froc(out, study_folder):
     paths, rules = find_heatmaps(out / "heatmaps", slides), Rules()
     cases = [judge_case(slide, paths[slide.name], rules) for slide in slides]
     return summarise(cases, rules).froc.value
+
+
+def test_a_second_round_learns_from_the_false_positives_of_the_first(whole):
+    out, _ = whole
+    printed = run("study", "--out", out, "--small", "--mine")
+    assert printed[-1] == str(out / "report-2")
+    typed = [line.split()[4] for line in printed if line.startswith("$")]
+    predicted = ["predict"] * 3
+    assert typed == [*predicted, "mine", "train", "calibrate", *predicted, "report"]
+    check_second_round(out)
+
+
+def check_second_round(out):
+    manifest = read_manifest(out / "patches" / "manifest-2.parquet")
+    hard = manifest.column("hard")
+    (record,) = manifest.metadata["mining"]
+    assert hard.sum() == record["marked"] + record["added"] > 0
+    assert not manifest.column("label")[hard].any()
+    names = set(manifest.column("slide").astype(str)[hard])
+    assert names <= set(read_split(out / "patches" / "split.json").train)
+    first, second = (load_model(out / name) for name in ("calibrated", "calibrated-2"))
+    assert record["weights_sha256"] == first.weights_sha256 != second.weights_sha256
+    figures = json.loads((out / "report-2" / "report.json").read_text())
+    assert figures["provenance"]["model"]["id"] == "phantom-study-2"
+    assert figures["patch_roc_auc"]["value"] > 0.8

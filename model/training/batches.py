@@ -25,6 +25,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self._source, self._config, self._seed = source, config, seed
         self._rank, self._world = processes.rank, processes.world
+        self._on_gpu = processes.device.type == "cuda"
         self._epoch, self._order = 0, source.epoch(seed, 0)
         self.steps_per_epoch = len(self._order) // config.batch_patches  # the rest is dropped
 
@@ -56,6 +57,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
                 sampler=steps,
                 num_workers=count,
                 multiprocessing_context=context,
+                pin_memory=self._on_gpu,  # copied to the GPU while it computes
             )
         )
 

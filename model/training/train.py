@@ -140,7 +140,7 @@ def step_loss(
 ) -> Tensor:
     """Cross-entropy of views (n, h, w, 3) in 0–1 against softened targets (n,), by class weight."""
     softened = targets * (1 - config.label_smoothing) + config.label_smoothing / 2
-    logits = net(scaled(views.to(device)))
+    logits = net(scaled(views.to(device, non_blocking=True)))
     return functional.binary_cross_entropy_with_logits(
         logits.float(), softened.to(device), weights[targets.round().long()].to(device)
     )
