@@ -195,7 +195,7 @@ def _in_box(base: Select[str, float], box: Box, finest: int) -> CompoundSelect[s
         Flag.max_y_l0_px >= box.top,
     )
     parts = []
-    for level in range(finest, COARSEST_GRID + 1):
+    for level in range(min(finest, COARSEST_GRID), COARSEST_GRID + 1):
         half = 1 << level >> 1
         rows = int(box.top - half) >> level, int(box.bottom + half) >> level
         columns = int(box.left - half) >> level, int(box.right + half) >> level
