@@ -28,7 +28,7 @@ OPTIONS = (
     click.option("--leave-out", type=int, help="Fold to keep from the net and judge it on. The"
                  " teachers must not have seen it either."),
     click.option("--twin", type=FOLDER, help="Run of the same recipe with --leave-out: its"
-                 " temperature and threshold are taken over."),
+                 " temperature and threshold are taken over, with --folds from all folds."),
     click.option("--again", is_flag=True, help="Begin anew, also with other settings."),
     click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
 )  # fmt: skip
@@ -56,12 +56,14 @@ def command(**options: Unpack[Options]) -> None:
 
     With --leave-out, which needs --folds, temperature and threshold are found on that fold.
     """
-    if (options["folds"] is None) != (options["leave_out"] is None):
-        raise click.UsageError("--folds and --leave-out go together.")
+    if options["leave_out"] is not None and options["folds"] is None:
+        raise click.UsageError("--leave-out needs --folds.")
+    if options["folds"] and options["leave_out"] is None and options["twin"] is None:
+        raise click.UsageError("--folds needs --leave-out or --twin.")
     # torch takes a second to import: not before the arguments are known to be right
     import torch
 
-    from model.training.checked import take_over
+    from model.training.checked import take_over, unseen_by
     from model.training.config import TrainingConfig, read_config
     from model.training.distill import distill, read_left_out, read_teachers, taught_logits
     from model.training.patches import read_named_patches, read_patches
@@ -85,7 +87,8 @@ def command(**options: Unpack[Options]) -> None:
         config, patches, validation, logits, out, left_out, options["again"]
     )
     if options["twin"] is not None:
-        model = take_over(out, options["twin"], config.sensitivity)
+        unseen = unseen_by(options["twin"], options["folds"])
+        model = take_over(out, unseen, config.sensitivity)
     click.echo(_figures(model, calibration) if options["as_json"] else _said(model, calibration))
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from model.cli import main
 from model.evaluation.patches import PatchesInvalid
 from model.prediction.models import load_model
-from model.training.checked import take_over
+from model.training.checked import carry_over, take_over, unseen_by
 from model.training.config import TrainingConfig
 from model.training.distill import distill, read_left_out, soft_targets, taught_logits
 from model.training.log import Log
@@ -92,15 +92,15 @@ def test_the_command_teaches_and_checks_on_the_fold_left_out(tmp_path):
     twin = load_model(tmp_path / "out")
     assert twin.training_summary.startswith("8 patches")
     folder = make_model_folder(tmp_path / "whole", 2)
-    model = take_over(folder, twin.folder, 0.75)
+    model = take_over(folder, unseen_by(twin.folder), 0.75)
     assert model.temperature == pytest.approx(said["calibration"]["temperature"], abs=1e-3)
     assert not model.calibrated
     with np.load(twin.folder / "left_out.npz") as left_out:
         tumour = left_out["logits"][left_out["labels"] == 1, 0]
     called = 1 / (1 + np.exp(-tumour / model.temperature)) >= model.threshold
     assert called.mean() >= 0.75
-    with pytest.raises(PatchesInvalid, match="fold left out"):
-        take_over(folder, teacher, 0.9)
+    with pytest.raises(PatchesInvalid, match="never saw"):
+        unseen_by(teacher)
 
 
 def test_folds_of_other_patches_are_refused(tmp_path):
@@ -123,3 +123,27 @@ def test_without_a_fold_left_out_there_is_no_check(tmp_path):
     model, calibration = distill(config, patches, patches, np.zeros(8, np.float32), tmp_path)
     assert calibration is None
     assert model.weights_path.is_file()
+
+
+def test_answers_of_all_folds_are_carried_over_to_the_twins_scale(tmp_path):
+    chance = np.random.default_rng(0)
+    true = chance.normal(0, 1.5, 4000)
+    labels = (chance.random(4000) < 1 / (1 + np.exp(-true))).astype(np.int64)
+    rows, known = np.arange(4000) % 4 == 0, np.arange(4000) % 2 == 0
+    of_folds = np.repeat(3 * true[:, None] + 1, 8, 1)
+    np.savez(tmp_path / "folds.npz", logits=of_folds, labels=labels, known=known)
+    np.savez(tmp_path / "left_out.npz", logits=2 * true[rows, None], labels=labels[rows], rows=rows)
+    unseen = unseen_by(tmp_path, tmp_path / "folds.npz")
+    np.testing.assert_allclose(unseen.logits, 2 * true[known])
+    model = take_over(make_model_folder(tmp_path / "toy"), unseen, 0.9)
+    assert model.temperature == pytest.approx(2, rel=0.1)
+    np.savez(tmp_path / "folds.npz", logits=of_folds[:5], labels=labels[:5], known=known[:5])
+    with pytest.raises(PatchesInvalid, match="not of the patches"):
+        unseen_by(tmp_path, tmp_path / "folds.npz")
+
+
+def test_a_line_keeps_what_nets_disagree_about():
+    chance = np.random.default_rng(0)
+    one, other = chance.normal(0, 1, 1000), chance.normal(5, 2, 1000)
+    carried = carry_over(one, other, one)
+    assert (carried.mean(), carried.std()) == pytest.approx((other.mean(), other.std()))
