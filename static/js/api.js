@@ -22,13 +22,15 @@ export class ApiError extends Error {
    * @param {string} message
    * @param {string} hint
    * @param {unknown} [current] how the thing is now, where somebody else changed it first (412)
+   * @param {{place: string, reason: string}[]} [problems] what is wrong where in a file
    */
-  constructor(status, code, message, hint, current) {
+  constructor(status, code, message, hint, current, problems) {
     super(message);
     this.status = status;
     this.code = code;
     this.hint = hint;
     this.current = current;
+    this.problems = problems;
   }
 }
 
@@ -89,6 +91,7 @@ async function errorOf(answer) {
     body.detail ?? TEXTS.unknownError,
     body.hint ?? TEXTS.unknownErrorHint,
     body.current,
+    body.problems,
   );
 }
 
@@ -131,6 +134,17 @@ export async function json(url, method, body, { ifMatch } = {}) {
   if (ifMatch !== undefined) headers['If-Match'] = `"${ifMatch}"`;
   const answer = await write(url, { method, headers, body: JSON.stringify(body ?? {}) });
   return answer.status === 204 ? null : answer.json();
+}
+
+/**
+ * Send a file as it is; the answer's JSON.
+ * @param {string} url
+ * @param {Blob} file
+ * @param {number} timeout_ms
+ */
+export async function send(url, file, timeout_ms) {
+  const signal = AbortSignal.timeout(timeout_ms);
+  return (await write(url, { method: 'POST', body: file, signal })).json();
 }
 
 export const api = {

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic import model_validator as check
 
-TAKEN_KEYS = frozenset("FNP")  # Shift with these letters does something else on the viewer's page
+TAKEN_KEYS = frozenset("FHNP")  # Shift with these letters does something else on the viewer's page
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$", to_lower=True)]

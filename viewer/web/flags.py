@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from model.prediction.wsi import Mpp
 from viewer.db import iso_utc, writing
-from viewer.errors import BadRequest, Conflict
+from viewer.errors import BadRequest, Conflict, Unavailable
 from viewer.flags import history, queries
 from viewer.flags.content import FIELDS, Content, check, content_of
 from viewer.flags.errors import FlagNotFound, GeometryInvalid, LabelUnknown, ReasonMissing
@@ -212,7 +212,15 @@ def list_labels() -> ResponseReturnValue:
 
 def labels() -> LabelSet:
     """The label set of the settings; the file may change while Sentinode runs."""
-    return load_labels(services().settings.labels)
+    try:
+        return load_labels(services().settings.labels)
+    except (OSError, ValueError) as error:
+        # It was right when Sentinode started; somebody is at it.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Unavailable(
+            f"The file of the labels cannot be used: {why}.",
+            "Correct the file of SENTINODE_LABELS.",
+        ) from None
 
 
 def readable_slide(session: Session, slide_id: str) -> Slide:
@@ -266,6 +274,7 @@ def _listed(
         view = queries.view(session, slide_id, wanted, box, query.min_size_l0_px or 0)
         flags, more = view.flags, {"clusters": view.clusters, "total": view.total, "next": None}
     more["states"] = queries.state_counts(session, slide_id)
+    more["touched_at"] = iso_utc(queries.last_touch(session, slide_id))
     items = ",\n".join(queries.flag_text(flag, mpp, locked=locked) for flag in flags)
     return f'{{"items": [{items}], {json.dumps(more)[1:]}'
 

@@ -153,6 +153,7 @@ class FlagsJson(BaseModel):
     total: int
     next: str | None
     states: dict[str, int]
+    touched_at: str | None
 
 
 class VersionJson(BaseModel):
