@@ -85,6 +85,8 @@ export const TEXTS = {
       unreadable: 'cannot be read',
       stain: 'unusual stain',
       resolution: 'resolution out of range',
+      nearlyAll: 'nearly all tissue positive',
+      noTissue: 'no tissue found',
     },
     layoutList: 'As a list',
     layoutGrid: 'As a grid',
@@ -189,6 +191,7 @@ export const TEXTS = {
     withoutHeat: 'heat map hidden',
     kept: (/** @type {string} */ value) =>
       `Kept: ${/** @type {Record<string, string>} */ (TEXTS.reading.verdicts)[value] ?? value}`,
+    report: 'Report of this slide',
     stale: 'Somebody changed this meanwhile; what you see is how it is now.',
     position: (/** @type {number} */ place, /** @type {number} */ total) => `${place} of ${total}`,
   },

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from model.prediction.heatmap import Heatmap
@@ -47,6 +48,10 @@ class Site:
         migrate(self._services.engine)
         self._server: BaseWSGIServer | None = None
         self._port = 0
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        return self._services.sessions
 
     @property
     def url(self) -> str:

@@ -10,7 +10,14 @@ import { TEXTS } from '../texts.js';
  */
 
 /** Told by the state of the analysis already, or by the badge beside the size. */
-const TOLD_ELSEWHERE = ['unreadable', 'analysis_failed', 'uncalibrated', 'no_tissue'];
+const TOLD_ELSEWHERE = [
+  'unreadable',
+  'analysis_failed',
+  'uncalibrated',
+  'no_tissue',
+  'nothing_positive',
+  'model_not_calibrated',
+];
 
 /** One slide in the worklist. It is built once and then only told what changed. */
 export class WorklistRow {
@@ -99,9 +106,13 @@ function sizeOf({ width_px, height_px, mpp_x, mpp_y, state, first_seen_at }) {
 
 /** @param {Slide} slide */
 function warningsOf({ warnings }) {
+  const names = /** @type {Record<string, string>} */ (TEXTS.cautions.names);
   return warnings
     .filter(({ code }) => !TOLD_ELSEWHERE.includes(code))
-    .map(({ text, hint }) => make('span', { class: 'slide-warning', text, title: hint ?? '' }));
+    .map(({ code, text, hint }) => {
+      const title = `${text} ${hint ?? ''}`.trim();
+      return make('span', { class: 'slide-warning', text: names[code] ?? text, title });
+    });
 }
 
 /** @param {Slide} slide */
