@@ -196,9 +196,7 @@ class Heatmap:
         longest = max(self.geometry.rows, self.geometry.columns)
         return 1 + max(0, ceil(log2(longest / TILE_CELLS)))
 
-    def value_tile(
-        self, level: int, column: int, row: int, look: bool = True
-    ) -> NDArray[np.uint8]:
+    def value_tile(self, level: int, column: int, row: int, look: bool = True) -> NDArray[np.uint8]:
         """Up to 256 × 256 values: 0 = not analysed, else 1 + round(254 p).
 
         At level 0 a value is a cell; at level k it is the highest of 2^k × 2^k cells, so that a

@@ -91,7 +91,7 @@ class JpegTiles:
     def pixels(self, level: JpegLevel, column: int, row: int, shrink: int = 1) -> Pixels | None:
         """A tile, padding and all, as stored colours (tile_px / shrink)² × 3; None as above.
 
-        `shrink` 2, 4 or 8 leaves out frequencies while decoding: each pixel is the mean of the
+        `shrink` 2 or 4 leaves out frequencies while decoding: each pixel is the mean of the
         shrink² it covers, but for what the eight-pixel blocks' cosines round away.
         """
         stream = self.stream(level, column, row)

@@ -2,7 +2,7 @@
 
 A tile comes from the first of these that there is:
 1. a JPEG tile of the file: the tile itself;
-2. JPEG tiles of a level finer by 2, 4 or 8: decoded at that part of their size;
+2. JPEG tiles of a level finer by 2 or 4: decoded at that part of their size;
 3. a level that is finer by up to 2, through the slide's reader and the one resampler;
 4. the four tiles below it, as the mean of 2 × 2 of their pixels.
 """
@@ -25,8 +25,9 @@ Correct = Callable[[Pixels], Pixels]
 # from the four finer ones: then neighbouring levels share what is decoded, and no request holds
 # more than (2 tiles)² pixels. Scanners' pyramids have steps of 2 or 4, so they are never composed.
 MAX_READ_FACTOR = 2
-# The sizes at which JPEG decodes blocks of eight pixels: whole, and 4, 2 and 1 pixels of them.
-SHRINKS = (1, 2, 4, 8)
+# The sizes at which JPEG decodes blocks of eight pixels: whole, and 4 or 2 pixels of them. It can
+# also give 1, but then each coarse level would decode the file's tiles for itself.
+SHRINKS = (1, 2, 4)
 
 
 class TileSource:
