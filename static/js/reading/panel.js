@@ -31,6 +31,7 @@ export class ReadingPanel {
     this._url = `/api/v1/slides/${slideId}`;
     this._reading = reading;
     this._surroundings = surroundings;
+    byId('report', HTMLAnchorElement).href = `/slides/${slideId}/report`;
     this._dialog = byId('verdict', HTMLDialogElement);
     this._prepareDialog();
     byId('verdict-open').addEventListener('click', () => this.ask());

@@ -1,0 +1,1 @@
+"""The report of one slide: gathered once, shown as a page and as a PDF."""
