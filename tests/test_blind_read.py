@@ -1,5 +1,7 @@
 """The blind first read: nothing that follows from a heat map leaves the server before a verdict."""
 
+import re
+
 import pytest
 
 from tests.engine_room import Threads, make_speckled, with_random_model, worker
@@ -123,3 +125,20 @@ def test_other_folders_are_open(app, client, settings, sessions):
     (item,) = elsewhere.test_client().get("/api/v1/slides").get_json()["items"]
     assert (item["locked"], item["score"]) == (False, 0.5)
     elsewhere.extensions[EXTENSION].engine.dispose()
+
+
+def test_no_address_of_an_analysis_tells_what_it_found(app, sign_in, slide, analysis):
+    ada = sign_in("Ada")
+    places = {"analysis_id": analysis, "other_id": analysis, "rank": "1", "ticket": "x" * 32}
+    places |= {"level": "0", "column": "0", "row": "0"}
+    asked = 0
+    for rule in app.url_map.iter_rules():
+        if "/<string(length=32):analysis_id>/" not in rule.rule or "GET" not in rule.methods:
+            continue
+        address = re.sub(r"<(?:[^:>]*:)?(\w+)>", lambda place: places[place[1]], rule.rule)
+        answer = ada.get(f"{address}?since=0" if address.endswith("changes") else address)
+        # A ticket is given with the description of the heat map alone, and that is locked.
+        wanted = ("not_found", "ticket_invalid") if "ticket" in rule.rule else ("heatmap_locked",)
+        assert answer.get_json()["code"] in wanted, address
+        asked += 1
+    assert asked >= 6

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from viewer.db import utc_now
@@ -11,6 +12,7 @@ from viewer.errors import Conflict, NotFound
 from viewer.reading.records import SavedView
 
 MOST_VIEWS = 100  # of one reader
+
 
 # Addresses of the worklist; their names are texts of the page.
 BUILT_IN: dict[str, tuple[str, dict[str, str]]] = {
@@ -33,6 +35,19 @@ class ViewNotFound(NotFound):
         super().__init__(message, hint)
 
 
+class NameTaken(Conflict):
+    """The reader has a view with this name."""
+
+    code = "name_taken"
+
+    def __init__(
+        self,
+        message: str = "You have a view with this name.",
+        hint: str = "Choose another name, or delete that view first.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
 def views_of(session: Session, reader: str) -> Sequence[SavedView]:
     """The reader's own views by name."""
     wanted = select(SavedView).where(SavedView.reader == reader)
@@ -43,13 +58,16 @@ def save_view(session: Session, reader: str, name: str, query: dict[str, str]) -
     """Keep a query under a new name; raises `Conflict` for a taken one, or too many."""
     mine = SavedView.reader == reader
     if session.scalar(select(SavedView.id).where(mine, SavedView.name == name)):
-        raise Conflict("You have a view with this name.", "Choose another, or delete that first.")
+        raise NameTaken
     count = session.scalar(select(func.count()).select_from(SavedView).where(mine)) or 0
     if count >= MOST_VIEWS:
         raise Conflict(f"You have {MOST_VIEWS} views already.", "Delete one first.")
     view = SavedView(id=uuid4().hex, reader=reader, name=name, query=query, created_at=utc_now())
     session.add(view)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:  # another window was faster by a moment
+        raise NameTaken from None
     return view
 
 

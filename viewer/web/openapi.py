@@ -70,7 +70,12 @@ def document_json() -> ResponseReturnValue:
 @bp.get("/api")
 def page() -> str:
     """The same, to be read by people."""
-    return render_template("api.html", document=document(current_app))
+    whole = document(current_app)
+    tags: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for address, operations in whole["paths"].items():
+        for method, operation in operations.items():
+            tags.setdefault(operation["tags"][0], []).append((address, method, operation))
+    return render_template("api.html", document=whole, tags=dict(sorted(tags.items())))
 
 
 def document(app: Flask) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def report_presence(slide_id: str) -> ResponseReturnValue:
     reader = require_reader().name
     with writing(services().sessions) as session:
         _slide(session, slide_id)
+        states.lock_reading(session, slide_id)  # one after the other, also in PostgreSQL
         if body.leaving:
             presence.leave(session, slide_id, reader)
         else:
