@@ -165,8 +165,9 @@ export class Outbox extends EventTarget {
     if (decision === 'mine') {
       if (current.deleted) this.queue.unshift({ type: 'restore', id: current.id });
     } else {
-      if (decision === 'copy') this._hooks.keepCopy(operation, current);
+      // First: making the copy sends what waits, and this must not go with it.
       this.queue = this.queue.filter(waiting => waiting.id !== current.id);
+      if (decision === 'copy') this._hooks.keepCopy(operation, current);
       if (current.deleted) this._hooks.gone(current.id);
       else this._hooks.stored(current);
     }
