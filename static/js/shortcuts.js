@@ -53,6 +53,7 @@ export const KEYMAP = [
   { action: 'flagDelete', keys: ['Delete'], group: 'flags', label: LABELS.flagDelete },
   { action: 'flagUndo', keys: ['Ctrl+Z'], group: 'flags', label: LABELS.flagUndo },
   { action: 'flagRedo', keys: ['Ctrl+Y'], group: 'flags', label: LABELS.flagRedo },
+  { action: 'compare', keys: ['Shift+C'], group: 'slides', label: LABELS.compare },
   { action: 'nextSlide', keys: ['Shift+ArrowRight'], group: 'slides', label: LABELS.nextSlide },
   {
     action: 'previousSlide',

@@ -132,6 +132,16 @@ export const TEXTS = {
     thumbnailOf: (/** @type {string} */ name) => `Overview of ${name}`,
   },
 
+  compare: {
+    open: 'Compare side by side',
+    back: 'Back to the slide',
+    left: 'Left slide',
+    right: 'Right slide',
+    linked: 'Move together',
+    pageTitle: (/** @type {string} */ left, /** @type {string} */ right) =>
+      `${left === right ? left : `${left} and ${right}`} – Sentinode`,
+  },
+
   reader: {
     title: 'Who reads?',
     why: 'Verdicts, flags and comments are kept with a name.',
@@ -605,6 +615,7 @@ export const TEXTS = {
       thresholdDown: 'Lower limit down',
       thresholdUp: 'Lower limit up',
       verdict: 'Give a verdict',
+      compare: 'Compare side by side',
       nextSpot: 'Next hot spot, or next field of the sweep',
       previousSpot: 'Previous hot spot or field',
       agree: 'Agree with the hot spot; again takes it back',

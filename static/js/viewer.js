@@ -15,6 +15,7 @@ import { neighbours } from './neighbours.js';
 import { OverlayState } from './overlay-state.js';
 import { Overview } from './overview.js';
 import { AnalysisPanel, listenToResolutionForm, showSlideFacts } from './panel.js';
+import { joinComparison, paneSide } from './pane.js';
 import { Peek } from './peek.js';
 import { toL0 } from './plane.js';
 import { Probe } from './probe.js';
@@ -75,11 +76,11 @@ function setPanel(open) {
 
 function preparePanel() {
   const narrow = window.matchMedia(NARROW);
-  setPanel(!narrow.matches && recall('panel') !== 'closed');
+  setPanel(!narrow.matches && !paneSide && recall('panel') !== 'closed');
   const toggle = () => {
     const open = !document.body.classList.contains('panel-open');
     setPanel(open);
-    if (!narrow.matches) remember('panel', open ? 'open' : 'closed');
+    if (!narrow.matches && !paneSide) remember('panel', open ? 'open' : 'closed');
   };
   byId('panel-toggle').addEventListener('click', toggle);
   byId('state-chip').addEventListener('click', () => setPanel(true));
@@ -100,6 +101,17 @@ async function goTo(slide, direction) {
   const id = direction > 0 ? found.next : found.previous;
   if (id) location.assign(`/slides/${id}`);
   else announce(direction > 0 ? TEXTS.viewer.noNext : TEXTS.viewer.noPrevious);
+}
+
+/** @param {Slide} slide */
+function compare(slide) {
+  if (!paneSide) location.assign(`/compare?left=${slide.id}${location.hash}`);
+}
+
+/** @param {Slide} slide */
+function goBack(slide) {
+  if (paneSide) window.parent.location.assign(`/slides/${slide.id}${location.hash}`);
+  else location.assign('/');
 }
 
 /** @param {Slide} slide */
@@ -246,6 +258,7 @@ function pageActions(slide, overlay, togglePanel, setPeeking) {
     if (event.detail === 0) toggleHeat(); // by keyboard or a screen reader: no pointer events
   });
   byId('help-open').addEventListener('click', () => help.toggle());
+  byId('compare-open').addEventListener('click', () => compare(slide));
   byId('full-screen').addEventListener('click', toggleFullScreen);
   byId('slide-previous').addEventListener('click', () => goTo(slide, -1));
   byId('slide-next').addEventListener('click', () => goTo(slide, 1));
@@ -255,7 +268,8 @@ function pageActions(slide, overlay, togglePanel, setPeeking) {
     thresholdUp: { press: () => overlay.stepLower(1) },
     nextSlide: { press: () => void goTo(slide, 1) },
     previousSlide: { press: () => void goTo(slide, -1) },
-    back: { press: () => location.assign('/') },
+    back: { press: () => goBack(slide) },
+    compare: { press: () => compare(slide) },
     fullScreen: { press: toggleFullScreen },
     panel: { press: togglePanel },
     help: { press: () => help.toggle() },
@@ -293,6 +307,7 @@ async function open(slide) {
     view.retry();
   });
   followView(map, scale, overlay);
+  joinComparison({ map, mover, scale, slide });
   const reading = new ReadingPanel(slide.id, slide.reading, {
     overlay: () => ({
       shown: overlay.settings.shown && view.isOpen,
