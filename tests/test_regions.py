@@ -1,5 +1,6 @@
 """A part of a slide as a picture: the right place, the right size, bounded cost."""
 
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -47,8 +48,13 @@ def test_beside_the_slide_it_is_white(client, place):
     assert np.abs(pixels[100, 150] - GLASS).max() < 6
 
 
-def test_a_whole_slide_is_a_small_picture_too(client, place):
-    assert picture(client, place, 0, 0, 1e7, 1e7, 32).shape == (32, 32, 3)
+def test_a_region_far_larger_than_the_slide_costs_no_more_than_its_picture(client, place):
+    tracemalloc.start()
+    pixels = picture(client, place, 0, 0, 1e7, 1e7, 32)
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+    assert pixels.shape == (32, 32, 3)
+    assert picture(client, place, 1e6, 1e6, 500, 500).min() > 250
 
 
 def test_it_is_kept_by_its_etag(client, place):

@@ -6,7 +6,6 @@ it from an idle worker, or from the first who asks.
 
 import logging
 from collections.abc import Collection
-from pathlib import Path
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -14,7 +13,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from model.prediction.errors import HeatmapInvalid, SlideUnreadable
 from model.prediction.findings import Findings, look_at
 from model.prediction.heatmap import Heatmap
-from model.prediction.models import load_model
 from model.prediction.wsi import Wsi, open_wsi
 from viewer.analyses import records
 from viewer.analyses.catalog import models
@@ -23,22 +21,10 @@ from viewer.db import writing
 from viewer.errors import HotspotsNotReady, ViewerError
 from viewer.records import Analysis, Hotspot
 from viewer.settings import Settings
-from viewer.slides.files import SlideFile, check_unchanged
+from viewer.slides.files import check_unchanged
 from viewer.slides.library import slide_file
 
 log = logging.getLogger(__name__)
-
-
-def look_at_slide(slide: SlideFile, model_folder: Path, heatmap: Path) -> Findings:
-    """The findings of a heat map that is whole; runs in a scoring process.
-
-    Raises SlideUnreadable, HeatmapInvalid, ModelInvalid and SlideChanged.
-    """
-    colours = load_model(model_folder).colours
-    with open_wsi(slide.path) as wsi:
-        findings = look_at(Heatmap.open(heatmap), wsi, colours)
-    check_unchanged(slide)
-    return findings
 
 
 def store(session: Session, analysis_id: str, findings: Findings) -> None:
@@ -108,8 +94,10 @@ def _look_and_store(
 ) -> None:
     findings = _look(sessions, settings, analysis)
     with writing(sessions) as session:
+        # Locked: somebody else may have looked at the same time.
+        now = session.get_one(Analysis, analysis.id, with_for_update=True, populate_existing=True)
         # Not those of a map that was lost and is computed again by now.
-        if records.get_analysis(session, analysis.id).state == records.DONE:
+        if now.state == records.DONE:
             store(session, analysis.id, findings)
 
 

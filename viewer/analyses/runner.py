@@ -17,12 +17,12 @@ from model.prediction.findings import Findings
 from model.prediction.heatmap import Chunk, Heatmap
 from viewer.analyses import records
 from viewer.analyses.executors import Pool
-from viewer.analyses.hotspots import look_at_slide, store
+from viewer.analyses.hotspots import store
 from viewer.analyses.job import Job, discard, load_job, make_room
 from viewer.analyses.lease import CancelRequested, Lease, LeaseLost, Stopping
 from viewer.analyses.order import farthest_first
 from viewer.analyses.reasons import EXPECTED, reason_and_hint
-from viewer.analyses.tasks import score_missing_chunk
+from viewer.analyses.tasks import look_at_slide, score_missing_chunk
 from viewer.errors import SlideChanged
 from viewer.settings import Settings
 
@@ -115,7 +115,12 @@ class Runner:
     def _prepare(self, job: Job) -> None:
         """Have the tissue found, and the heat map made, in one of the processes."""
         task = self._pool.executor.submit(
-            scoring.prepare, job.slide.path, job.model.folder, job.heatmap_path, job.mpp
+            scoring.prepare,
+            job.slide.path,
+            job.model.folder,
+            job.heatmap_path,
+            job.mpp,
+            self._settings.engine,
         )
         self._in_flight[task] = None
         while self._in_flight:

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from model.prediction import scoring
-from model.prediction.heatmap import Chunk
+from model.prediction.findings import Findings, look_at
+from model.prediction.heatmap import Chunk, Heatmap
+from model.prediction.models import load_model
+from model.prediction.wsi import open_wsi
 from viewer.slides.files import SlideFile, check_unchanged
 
 
@@ -19,3 +22,15 @@ def score_missing_chunk(
         scoring.score_chunk(
             slide.path, model_folder, heatmap_path, chunk, lambda: check_unchanged(slide)
         )
+
+
+def look_at_slide(slide: SlideFile, model_folder: Path, heatmap_path: Path) -> Findings:
+    """What a heat map that is whole comes to: score, hot spots and warnings.
+
+    Raises SlideUnreadable, HeatmapInvalid, ModelInvalid and SlideChanged.
+    """
+    colours = load_model(model_folder).colours
+    with open_wsi(slide.path) as wsi:
+        findings = look_at(Heatmap.open(heatmap_path), wsi, colours)
+    check_unchanged(slide)
+    return findings
