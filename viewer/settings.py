@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         "reaches this address sees every slide.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port the web side listens on.")
+    web_server: Literal["gunicorn", "granian"] = Field(
+        default="gunicorn",
+        description="What answers web requests: 'gunicorn', or 'granian', which takes a fraction "
+        "of the processor time for a tile.",
+    )
     web_threads: int = Field(
         default=8, ge=1, le=256, description="Threads that answer web requests."
     )
@@ -74,6 +79,11 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="Processes that compute heat maps. Default: one for each processor core.",
+    )
+    engine: Literal["auto", "torch", "openvino", "openvino-float32"] = Field(
+        default="auto",
+        description="What computes heat maps: 'auto' is PyTorch where it has a GPU, else OpenVINO. "
+        "'openvino' computes in bfloat16 where the processor does. Also for `python -m model`.",
     )
     dask_address: str | None = Field(
         default=None,

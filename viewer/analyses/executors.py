@@ -69,7 +69,7 @@ def open_pool(settings: Settings, model_folder: Path | None = None) -> Iterator[
     """
     if settings.dask_address is None:
         with local_cluster(settings) as client:
-            warming = _warm_up(client, model_folder) if model_folder else []
+            warming = _warm_up(client, model_folder, settings.engine) if model_folder else []
             yield _pool(client)
             del warming  # a result nobody holds would not be computed at all
     else:
@@ -146,21 +146,24 @@ def _slots(client: Client) -> int:
     return max(1, int(sum(worker["resources"].get("score", 0) for worker in workers)))
 
 
-def _warm_up(client: Client, model_folder: Path) -> list[object]:
+def _warm_up(client: Client, model_folder: Path, engine: str) -> list[object]:
     workers = client.scheduler_info(n_workers=-1)["workers"]
     return [
-        client.submit(load_model, model_folder, workers=[address], resources=RESOURCE, pure=False)
+        client.submit(
+            load_model, model_folder, engine, workers=[address], resources=RESOURCE, pure=False
+        )
         for address in workers
     ]
 
 
-def load_model(model_folder: Path) -> str:
+def load_model(model_folder: Path, choice: str) -> str:
     """Load the model in a scoring process, ready to compute on one thread; the engine's name.
 
     Runs elsewhere; an invalid model raises ModelInvalid there and is reported by its analyses.
     """
-    from model.prediction.engine import load_engine
+    from model.prediction.engine import choose_engine, load_engine
 
-    engine = load_engine(model_folder)  # of one thread: Dask's nanny sets OMP_NUM_THREADS
+    # Of one thread: Dask's nanny sets OMP_NUM_THREADS.
+    engine = load_engine(model_folder, choose_engine(choice))
     engine.warm_up()
     return engine.how
