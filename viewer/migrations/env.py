@@ -9,7 +9,7 @@ from viewer.records import Slide
 from viewer.tour.records import Sweep
 
 # Importing the records fills the metadata that `--autogenerate` compares with.
-assert Slide.metadata is Reading.metadata is Sweep.metadata is Base.metadata
+assert Slide.metadata is Flag.metadata is Reading.metadata is Sweep.metadata is Base.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
