@@ -412,7 +412,7 @@ export const TEXTS = {
 
   sweep: {
     about:
-      'All tissue, field by field at this magnification, in strips to and fro. N goes to the next field. What you saw is kept.',
+      'All tissue, field by field at this magnification, in strips, there and back. N goes to the next field. What you saw is kept.',
     start: 'Start the sweep',
     next: 'Next field',
     previous: 'Previous',
