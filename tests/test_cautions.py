@@ -188,6 +188,7 @@ def test_a_real_slide_of_another_organ_is_unlike_the_shipped_models_training(tmp
     from model.prediction.scoring import prepare
 
     model = default_model()
+    assert model.colours is not None, "run `python -m model colours` for the model that ships"
     prepare(REAL_SLIDE, model.folder, tmp_path / "map.zarr", None)
     with open_wsi(REAL_SLIDE) as wsi:
         features = slide_features(wsi, Heatmap.open(tmp_path / "map.zarr"))

@@ -14,7 +14,7 @@ from model.cli import main
 from model.prediction import scoring
 from model.prediction.heatmap import Heatmap
 from tests import slides
-from tests.model_folders import make_model_folder
+from tests.model_folders import change_side_file, make_model_folder
 
 SIZE_PX = (700, 500)
 
@@ -56,6 +56,24 @@ def test_writes_heat_map_and_record(slide: Path, model_folder: Path) -> None:
     assert written["summary"] == heatmap.summary()
     assert written["geometry"] == heatmap.geometry.to_json()
     assert written["model"]["id"] == heatmap.geometry.model_id
+
+
+def test_score_hot_spots_and_warnings_are_said_and_written(slide: Path, model_folder: Path) -> None:
+    change_side_file(model_folder, threshold=0.0)  # so that there is a hot spot
+    try:
+        said, written = predict(slide, model_folder).stdout, record(slide)
+    finally:
+        change_side_file(model_folder, threshold=0.5)
+    assert written["score"] == pytest.approx(written["summary"]["peak_probability"])
+    assert f"Slide score {written['score']:.3f}" in said
+    assert written["hotspots"]["count"] == len(written["hotspots"]["items"]) == 1
+    assert written["hotspots"]["items"][0]["size_class"] == "micro"
+    assert "no diagnosis" in said
+    for warning in written["warnings"]:
+        assert warning["text"] in said
+    assert {"nearly_all_positive", "model_not_calibrated"} & {
+        w["code"] for w in written["warnings"]
+    }
 
 
 def test_json_is_all_that_is_printed(slide: Path, model_folder: Path) -> None:
