@@ -1,5 +1,6 @@
 """A chunk's probabilities are those of its cells' patches, one by one, wherever the cells lie."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from model.prediction import scoring
-from model.prediction.engine import load_engine
+from model.prediction.engine import TORCH, load_engine
 from model.prediction.errors import (
+    EngineUnavailable,
     HeatmapInvalid,
     ModelInvalid,
     ResolutionUnknown,
@@ -19,7 +21,7 @@ from model.prediction.models import load_model
 from model.prediction.scoring import plan_geometry, prepare, read_patches, score_chunk
 from model.prediction.wsi import Mpp, open_wsi, read_scaled
 from tests import slides
-from tests.model_folders import make_model_folder
+from tests.model_folders import change_side_file, make_model_folder
 
 SIZE_PX = (1300, 900)
 LAYOUTS: dict[str, tuple[slides.Maker, dict[str, object]]] = {
@@ -199,3 +201,44 @@ def test_a_model_replaced_on_the_way_never_ends_in_the_same_map(tmp_path: Path) 
     with pytest.raises(ModelInvalid, match="replaced"):
         score_chunk(slide, other, tmp_path / "map.zarr", chunk)
     assert not heatmap.stored_chunks()
+
+
+def test_a_map_is_never_made_by_two_engines(tmp_path: Path, model_folder: Path) -> None:
+    slide, path = slide_of("level 0", tmp_path), tmp_path / "h.zarr"
+    prepare(slide, model_folder, path, None, "torch")
+    prepare(slide, model_folder, path, None, "auto")
+    assert Heatmap.open(path).geometry.engine == TORCH
+    with pytest.raises(HeatmapInvalid, match="differs in engine"):
+        prepare(slide, model_folder, path, None, "openvino-float32")
+
+
+def test_a_map_begun_elsewhere_waits_for_its_engine(tmp_path: Path, model_folder: Path) -> None:
+    slide, path = slide_of("level 0", tmp_path), tmp_path / "h.zarr"
+    prepare(slide, model_folder, path, None, "torch")
+    about = json.loads((path / "zarr.json").read_text())
+    about["attributes"]["geometry"]["engine"] = "tensorrt float16"
+    (path / "zarr.json").write_text(json.dumps(about))
+    chunk = Heatmap.open(path).planned_chunks()[0]
+    with pytest.raises(EngineUnavailable, match="begun with the engine tensorrt float16"):
+        score_chunk(slide, model_folder, path, chunk)
+    with pytest.raises(EngineUnavailable, match="tensorrt"):
+        prepare(slide, model_folder, path, None, "auto")
+
+
+def test_a_map_marks_what_the_gate_answered(tmp_path: Path) -> None:
+    folder = make_model_folder(tmp_path / "gated", dense=True, min_tissue_share=0.0)
+    slide = slide_of("level 0", tmp_path)
+    whole = score_all(slide, folder, tmp_path / "whole.zarr")
+    assert "cells_by_gate" not in whole.summary()
+    change_side_file(folder, gate={"first_below": 0.5})
+    gated = score_all(slide, folder, tmp_path / "gated.zarr")
+    g, summary = gated.geometry, gated.summary()
+    count = summary["cells_by_gate"]
+    assert count is not None
+    assert 0 < count < summary["cells_analysed"]
+    differ = gated.probabilities(0, g.rows, 0, g.columns) != whole.probabilities(
+        0, g.rows, 0, g.columns
+    )
+    assert (differ & gated.to_analyse).sum() <= count
+    with pytest.raises(HeatmapInvalid, match="differs in gate"):
+        prepare(slide, folder, tmp_path / "whole.zarr", None)
