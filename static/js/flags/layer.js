@@ -84,12 +84,37 @@ export class FlagLayer extends SnappedGridLayer {
     void this._store.tiles.load(z, x, y);
   }
 
-  /** @param {{z: number, x: number, y: number}} at a square whose neighbours show its overhang */
-  _soilAround({ z, x, y }) {
+  /**
+   * Paint a square that came, and those beside it that its marks hang over into.
+   * @param {{z: number, x: number, y: number}} came
+   */
+  _soilAround(came) {
     this._eachTile((coords, canvas) => {
-      const near = Math.abs(coords.x - x) <= 1 && Math.abs(coords.y - y) <= 1;
-      if (coords.z === z && near) this._soil(canvas);
+      if (coords.z !== came.z) return;
+      const [dx, dy] = [Math.abs(coords.x - came.x), Math.abs(coords.y - came.y)];
+      if ((!dx && !dy) || (dx <= 1 && dy <= 1 && this._hangsOver(came, coords, canvas))) {
+        this._soil(canvas);
+      }
     });
+  }
+
+  /**
+   * Whether a square holds something that is to be drawn beside it and is not known there.
+   * @param {{z: number, x: number, y: number}} came
+   * @param {L.Coords} coords
+   * @param {HTMLCanvasElement} canvas
+   */
+  _hangsOver(came, coords, canvas) {
+    const square = this._store.tiles.get(came.z, came.x, came.y);
+    const beside = this._store.tiles.get(coords.z, coords.x, coords.y);
+    const placed = this._views.get(canvas);
+    if (!square || !beside || !placed) return false; // painted when its own square comes
+    const box = reach(placed.view);
+    const known = new Set(beside.flags.map(flag => flag.id));
+    return (
+      square.clusters.some(({ x_l0_px: x, y_l0_px: y }) => meets([x, y, x, y], box)) ||
+      square.flags.some(flag => !known.has(flag.id) && meets(flag.bbox_l0_px, box))
+    );
   }
 
   /** @param {HTMLCanvasElement} canvas painted anew with the next frame */
@@ -109,7 +134,10 @@ export class FlagLayer extends SnappedGridLayer {
     if (!placed?.view.width || !placed.view.height || !context) return;
     const { view, coords } = placed;
     const { flags, clusters } = this._around(coords, view);
-    paintFlags(context, view, flags, clusters, this._store.labels);
+    const isEmpty = !flags.length && !clusters.length;
+    // An empty canvas would be put together with the others all the same.
+    canvas.style.display = isEmpty ? 'none' : '';
+    if (!isEmpty) paintFlags(context, view, flags, clusters, this._store.labels);
   }
 
   /**
@@ -118,13 +146,7 @@ export class FlagLayer extends SnappedGridLayer {
    * @param {View} view
    */
   _around(coords, view) {
-    const overhang = OVERHANG_PX * window.devicePixelRatio;
-    const box = {
-      left: (view.left - overhang) / view.scale,
-      top: (view.top - overhang) / view.scale,
-      right: (view.left + view.width + overhang) / view.scale,
-      bottom: (view.top + view.height + overhang) / view.scale,
-    };
+    const box = reach(view);
     /** @type {Map<string, Flag>} */
     const flags = new Map();
     /** @type {Cluster[]} */
@@ -148,7 +170,7 @@ export class FlagLayer extends SnappedGridLayer {
     for (const flag of this._store.localFlags(epoch)) {
       if (meets(flag.bbox_l0_px, box)) flags.set(flag.id, flag);
     }
-    return { flags: flags.values(), clusters };
+    return { flags: [...flags.values()], clusters };
   }
 
   /**
@@ -170,7 +192,7 @@ export class FlagLayer extends SnappedGridLayer {
       found =>
         Math.hypot(found.x_l0_px - x, found.y_l0_px - y) * scale <= clusterRadius(found.count),
     );
-    const hit = [...flags].filter(flag => this._isHit(flag, x, y, scale));
+    const hit = flags.filter(flag => this._isHit(flag, x, y, scale));
     const size = (/** @type {Flag} */ { bbox_l0_px: [l, t, r, b] }) => (r - l) * (b - t);
     hit.sort((a, b) => size(a) - size(b));
     return hit.length ? { flag: hit[0] } : { cluster };
@@ -202,4 +224,18 @@ export class FlagLayer extends SnappedGridLayer {
  */
 function meets([left, top, right, bottom], box) {
   return left <= box.right && right >= box.left && top <= box.bottom && bottom >= box.top;
+}
+
+/**
+ * What is to be drawn in a view: its part of level 0, and as much around as marks hang over.
+ * @param {View} view
+ */
+function reach({ left, top, width, height, scale }) {
+  const overhang = OVERHANG_PX * window.devicePixelRatio;
+  return {
+    left: (left - overhang) / scale,
+    top: (top - overhang) / scale,
+    right: (left + width + overhang) / scale,
+    bottom: (top + height + overhang) / scale,
+  };
 }

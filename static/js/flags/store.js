@@ -364,6 +364,7 @@ export class FlagStore extends EventTarget {
     };
     const quietly = () => void look().catch(() => undefined); // the banner tells of lost servers
     window.setInterval(quietly, LOOK_FOR_NEWS_MS);
+    document.addEventListener('visibilitychange', quietly);
     quietly();
   }
 

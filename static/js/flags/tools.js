@@ -22,6 +22,7 @@ import { areaMm2, fromParts, lengthUm, toParts, withHole } from './geometry.js';
  */
 
 const CLICK_PX = 4;
+const DOUBLE_CLICK_PX = 12;
 const AFTER_DRAG_MS = 50;
 const OPEN = /** @type {const} */ ('open');
 
@@ -52,6 +53,8 @@ export class Tools extends EventTarget {
     this._pointer = null;
     this._byKeyboard = false;
     this._ignoreClick = false;
+    /** The last two clicks, CSS px of the map. @type {L.Point[]} */
+    this._clicks = [];
     this._listen();
     store.addEventListener('selected', () => this._changed());
   }
@@ -211,9 +214,7 @@ export class Tools extends EventTarget {
     container.addEventListener('pointerup', event => this._up(event), capture);
     container.addEventListener('pointercancel', () => this._drop(), capture);
     this._map.on('click', event => this._click(event));
-    this._map.on('dblclick', () => {
-      if (this._drawing?.isWhole) this._finish();
-    });
+    this._map.on('dblclick', () => this._doubleClick());
     this._map.on('move', () => this._followCenter());
   }
 
@@ -321,6 +322,7 @@ export class Tools extends EventTarget {
     if (this._ignoreClick) return;
     const at = this._onSlide(event.latlng);
     if (this._drawing) {
+      this._clicks = [...this._clicks.slice(-1), event.containerPoint];
       if (this._drawing.kind !== 'freehand') this._place(at);
       return;
     }
@@ -330,6 +332,18 @@ export class Tools extends EventTarget {
     else if (flag || !selected || !this._editor.isOnBorder(selected, at)) {
       this._store.select(flag ?? null);
     }
+  }
+
+  /** Leaflet takes quick taps for a double one even where they lie apart. */
+  _doubleClick() {
+    const drawing = this._drawing;
+    const [first, second] = this._clicks;
+    if (!drawing || !second || first.distanceTo(second) > DOUBLE_CLICK_PX) return;
+    const [x, y] = drawing.line.at(-2) ?? [Infinity, Infinity];
+    const [lastX, lastY] = drawing.line.at(-1) ?? [0, 0];
+    const twice = Math.hypot(x - lastX, y - lastY) * this._scale <= DOUBLE_CLICK_PX;
+    if (twice) drawing.takeBack();
+    if (drawing.isWhole) this._finish();
   }
 
   // ---- keys ----------------------------------------------------------------------------------
