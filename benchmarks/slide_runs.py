@@ -20,7 +20,7 @@ from model.prediction.engine import load_engine
 from model.prediction.heatmap import Heatmap
 
 Tiles = Sequence[NDArray[np.uint8]]
-QUICK = 0.1  # of the area
+QUICK = 0.02  # of the area
 
 
 def typical(
