@@ -75,10 +75,10 @@ def worker(parent_pid: int | None) -> None:
 @parent_pid
 def web(fd: int, parent_pid: int | None) -> None:
     """The web side alone, as `serve` starts it."""
-    from viewer.webserver import WebServer
+    from viewer.webserver import run_web
 
     _end_with(parent_pid)
-    WebServer(_settings(), fd).run()
+    run_web(_settings(), fd)
 
 
 @main.command()
@@ -97,6 +97,37 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         click.echo(f"SENTINODE_{name.upper()}={_shown(getattr(present, name))}")
         click.echo(click.wrap_text(field.description or "", 78, "    ", "    ") + "\n")
+
+
+@main.command()
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; `python -m model from-review` reads it.",
+)
+def reviews(out: Path) -> None:
+    """Write what readers decided on all slides: verdicts, flags, opinions on hot spots.
+
+    The same as /api/v1/reviews.json, whatever a blind first read withholds from a reader.
+    """
+    from viewer import create_app
+    from viewer.slides.filters import WorklistFilter
+    from viewer.web.reviews import review_parts
+
+    settings = _settings()
+    _migrate(settings)
+    # Who may read the database itself reads for nobody, so nothing is to be withheld.
+    app = create_app(settings.model_copy(update={"blind_first_read": ()}))
+    partial = out.with_name(out.name + ".partial")
+    try:
+        with app.test_request_context(), partial.open("w", encoding="utf-8") as file:
+            file.writelines(review_parts(WorklistFilter()))
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise click.ClickException(f"'{out.name}' cannot be written: {error.strerror}.") from None
+    click.echo(f"Wrote {out}.")
 
 
 @main.group()

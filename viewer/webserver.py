@@ -1,4 +1,4 @@
-"""The web side under gunicorn: one process with threads, so that its caches are shared by all."""
+"""The web side under gunicorn (or granian): one process with threads, so that caches are shared."""
 
 import os
 from typing import Any
@@ -13,6 +13,16 @@ from viewer.settings import Settings
 TIMEOUT_S = 60
 GRACE_S = 3
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn's heartbeat file: unnamed, written each second
+
+
+def run_web(settings: Settings, socket_fd: int) -> None:
+    """Serve until a signal, by the server that the settings name."""
+    if settings.web_server == "granian":
+        from viewer.granian_server import run_granian
+
+        run_granian(settings, socket_fd)
+    else:
+        WebServer(settings, socket_fd).run()
 
 
 class WebServer(BaseApplication):  # type: ignore[misc] # as above

@@ -107,8 +107,10 @@ class SlidePool(Generic[Opened]):
 
     def _surplus(self) -> "list[_Entry[Opened]]":
         """Take out the least recently used entries nobody reads, down to the capacity."""
-        idle = [entry for entry in self._entries.values() if entry.readers == 0]
-        surplus = idle[: max(0, len(self._entries) - self._capacity)]
+        count = len(self._entries) - self._capacity
+        if count <= 0:
+            return []
+        surplus = [entry for entry in self._entries.values() if entry.readers == 0][:count]
         for entry in surplus:
             del self._entries[entry.file.id]
         return surplus
