@@ -70,6 +70,8 @@ class OpenVinoNet:
             hints.inference_precision: Type.bf16 if bfloat16 else Type.f32,
             inference_num_threads: threads,
             stream_count: threads,
+            # Several processes would all take the same core.
+            hints.enable_cpu_pinning: False,
         }
         self._compiled: dict[Key, CompiledModel] = {}
         self._compiling, self._requests = Lock(), local()
