@@ -26,6 +26,7 @@ export function listenToWheel(map, mover) {
     { passive: false },
   );
   map.on('dblclick', event => {
+    if (map.getContainer().classList.contains('is-drawing')) return; // it finishes the outline
     mover.zoomBy(event.originalEvent.shiftKey ? -1 : 1, event.containerPoint);
   });
 }

@@ -123,11 +123,10 @@ export class Tools extends EventTarget {
 
   /** @param {boolean} on what Leaflet does by itself with clicks and drags */
   _letLeaflet(on) {
-    const { dragging, doubleClickZoom, boxZoom } = this._map;
+    const { dragging, boxZoom } = this._map;
     // Boxes and strokes are drawn by dragging: there the slide must not pan along.
     const pans = on || (this.tool !== 'box' && this.tool !== 'freehand');
     dragging[pans ? 'enable' : 'disable']();
-    doubleClickZoom[on ? 'enable' : 'disable']();
     boxZoom[on ? 'enable' : 'disable']();
   }
 
