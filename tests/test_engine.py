@@ -264,3 +264,15 @@ def test_a_padded_convolution_sees_the_right_pixels():
         sums = conv(torch.arange(16.0).view(1, 1, 4, 4))
     # windows start at 0 and 2; the last row and column hang over the edge
     assert sums[0, 0].tolist() == [[45.0, 39.0], [66.0, 50.0]]
+
+
+def test_what_was_compiled_long_ago_is_forgotten(tmp_path):
+    from model.prediction.engine_openvino import MOST_COMPILED, _forget_old
+
+    for age in range(MOST_COMPILED + 3):
+        blob = tmp_path / f"{age}.blob"
+        blob.touch()
+        os.utime(blob, ns=(10**9 - age, 10**9 - age))
+    _forget_old(tmp_path)
+    kept = {int(blob.stem) for blob in tmp_path.iterdir()}
+    assert kept == set(range(MOST_COMPILED))

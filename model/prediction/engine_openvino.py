@@ -27,6 +27,8 @@ from model.prediction.openvino_graph import Lite0Graphs
 
 # Shapes are fixed when a graph is compiled: what does not fill a batch goes through the small one.
 BATCHES = (32, 4)
+# Compiled graphs that are kept, of some 14 MB each; a model has two to six.
+MOST_COMPILED = 16
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -40,10 +42,18 @@ def core() -> Core:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _forget_old(folder)
     except OSError:
         return found  # compiled anew each time
     found.set_property({cache_dir: str(folder)})
     return found
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what was compiled long ago: OpenVINO itself never does."""
+    blobs = sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime_ns, reverse=True)
+    for blob in blobs[MOST_COMPILED:]:
+        blob.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:
