@@ -39,6 +39,8 @@ def thumbnail(analysis_id: str) -> Response:
     answer = Response(_png(pixels), mimetype="image/png")
     answer.set_etag(f"{iso_utc(analysis.finished_at) or ''}-{opened.heatmap.revision()}")
     answer.headers["Cache-Control"] = KEEP_FOR_EVER if analysis.state == DONE else ASK_AGAIN
+    # Under a blind first read it is open to one reader and closed to the next in the same browser.
+    answer.vary.update(("Cookie", "Authorization"))
     answer.make_conditional(request)
     return answer
 
