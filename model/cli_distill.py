@@ -29,6 +29,8 @@ OPTIONS = (
                  " teachers must not have seen it either."),
     click.option("--twin", type=FOLDER, help="Run of the same recipe with --leave-out: its"
                  " temperature and threshold are taken over, with --folds from all folds."),
+    click.option("--threshold-only", is_flag=True, help="Take no temperature over: for when slides"
+                 " disagree about it."),
     click.option("--again", is_flag=True, help="Begin anew, also with other settings."),
     click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
 )  # fmt: skip
@@ -46,6 +48,7 @@ class Options(TypedDict):
     folds: Path | None
     leave_out: int | None
     twin: Path | None
+    threshold_only: bool
     again: bool
     as_json: bool
 
@@ -88,7 +91,7 @@ def command(**options: Unpack[Options]) -> None:
     )
     if options["twin"] is not None:
         unseen = unseen_by(options["twin"], options["folds"])
-        model = take_over(out, unseen, config.sensitivity)
+        model = take_over(out, unseen, config.sensitivity, not options["threshold_only"])
     click.echo(_figures(model, calibration) if options["as_json"] else _said(model, calibration))
 
 

@@ -137,6 +137,10 @@ def test_answers_of_all_folds_are_carried_over_to_the_twins_scale(tmp_path):
     np.testing.assert_allclose(unseen.logits, 2 * true[known])
     model = take_over(make_model_folder(tmp_path / "toy"), unseen, 0.9)
     assert model.temperature == pytest.approx(2, rel=0.1)
+    plain = take_over(model.folder, unseen, 0.9, tempered=False)
+    assert plain.temperature is None
+    called = 1 / (1 + np.exp(-unseen.logits)) >= plain.threshold
+    assert called[unseen.labels == 1].mean() == pytest.approx(0.9, abs=0.01)
     np.savez(tmp_path / "folds.npz", logits=of_folds[:5], labels=labels[:5], known=known[:5])
     with pytest.raises(PatchesInvalid, match="not of the patches"):
         unseen_by(tmp_path, tmp_path / "folds.npz")

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from model.cli import main
 from model.evaluation.metrics import roc_auc
-from model.training.augment import augment, cut_out, flip, warp
+from model.training.augment import augment, blur, cut_out, flip, warp
 from model.training.config import Augmentation, TrainingConfig, TrainingConfigInvalid, read_config
 from model.training.log import Log
 from model.training.patches import PatchSet, scaled
@@ -96,6 +96,19 @@ def test_a_warp_turns_and_zooms_about_the_centre():
     assert (warped[:, 40:56, 40:56] < 0.1).all()
     assert (warped[:, 47, 34] != square[:, 47, 34]).any()
     assert warp(square, Augmentation(), torch.Generator()) is square
+
+
+def test_a_wide_blur_blurs_wide_and_keeps_the_mean():
+    dot = torch.zeros(1, 96, 96, 3)
+    dot[:, 48, 48] = 1
+    chance = torch.Generator().manual_seed(0)
+    widths = []
+    for _ in range(20):
+        blurred = blur(dot, 1.0, 4.0, chance)
+        assert blurred.sum() == pytest.approx(3, rel=1e-4)
+        widths.append(int((blurred[0, 48, :, 0] > 1e-3).sum()))
+    assert max(widths) > 12
+    assert min(widths) < 6
 
 
 def test_all_eight_symmetries_occur():

@@ -90,12 +90,13 @@ def blur(patches: Tensor, share: float, sigma_px: float, chance: Generator) -> T
     if not chosen.any():
         return patches
     sigma = sigma_px * float(torch.rand((), generator=chance)) + 1e-3
-    offsets = torch.arange(-3.0, 4.0)
+    reach = max(3, math.ceil(2 * sigma_px))  # pixels to either side
+    offsets = torch.arange(-reach, reach + 1.0)
     line = torch.softmax(-(offsets**2) / (2 * sigma**2), 0)
     planes = patches[chosen].permute(0, 3, 1, 2)
-    planes = functional.pad(planes, (3, 3, 3, 3), mode="reflect")
-    planes = functional.conv2d(planes, line.view(1, 1, 1, 7).expand(3, 1, 1, 7), groups=3)
-    planes = functional.conv2d(planes, line.view(1, 1, 7, 1).expand(3, 1, 7, 1), groups=3)
+    planes = functional.pad(planes, (reach,) * 4, mode="reflect")
+    planes = functional.conv2d(planes, line.expand(3, 1, 1, -1), groups=3)
+    planes = functional.conv2d(planes, line[:, None].expand(3, 1, -1, 1), groups=3)
     patches = patches.clone()
     patches[chosen] = planes.permute(0, 2, 3, 1)
     return patches

@@ -67,13 +67,14 @@ def carry_over(of_fold: Logits, of_twin: Logits, every: Logits) -> Logits:
     return carried
 
 
-def take_over(folder: Path, unseen: Unseen, sensitivity: float) -> Model:
-    """Write temperature, and threshold for `sensitivity`, into the model in `folder`.
+def take_over(folder: Path, unseen: Unseen, sensitivity: float, tempered: bool = True) -> Model:
+    """Write temperature (if `tempered`) and threshold for `sensitivity` into the model's folder.
 
     The model counts as uncalibrated until somebody checked it on slides that fitted nothing.
     """
-    temperature = round(fit_temperature(unseen.logits, unseen.labels), 4)
-    probabilities = expit(unseen.logits / temperature).astype(np.float32)
+    fitted = round(fit_temperature(unseen.logits, unseen.labels), 4)
+    temperature = fitted if tempered else None
+    probabilities = expit(unseen.logits / (temperature or 1.0)).astype(np.float32)
     threshold = threshold_for_sensitivity(unseen.labels, probabilities, sensitivity)
     side = json.loads((folder / SIDE_FILE).read_text(encoding="utf-8"))
     side |= {
@@ -82,7 +83,7 @@ def take_over(folder: Path, unseen: Unseen, sensitivity: float) -> Model:
         "threshold": int(threshold * 1e4) / 1e4,
         "calibrated": False,
         "calibration": {
-            "temperature": temperature,
+            "temperature": fitted,
             "data": unseen.data,
             "n": len(unseen.labels),
             "n_tumour": int(unseen.labels.sum()),

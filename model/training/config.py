@@ -32,7 +32,7 @@ class Augmentation(Strict):
     contrast: float = Field(default=0.2, ge=0, lt=1)
     brightness: float = Field(default=0.1, ge=0, lt=1)
     blur_share: float = Field(default=0.15, ge=0, le=1)
-    blur_sigma_px: float = Field(default=1.0, ge=0, le=1.5)
+    blur_sigma_px: float = Field(default=1.0, ge=0, le=8)
     cutout_share: float = Field(default=0.3, ge=0, le=1)
     cutout_px: int = Field(default=32, ge=0)
     spared_px: int = Field(default=32, ge=0, description="side of the central square never cut out")
