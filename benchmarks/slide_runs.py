@@ -53,7 +53,10 @@ def table(folder: Path, tissue: Tiles, model: Path, quick: bool) -> list[dict[st
         layout = lay_out(slide_mm2 * (QUICK if quick else 1), share)
         slide = _slide(folder / f"{slide_mm2}-{share}.tif", layout, tissue)
         run = predict(slide, folder / "table", model)
-        area = {"slide_mm2": slide_mm2, "tissue_mm2": round(layout.tissue_mm2, 1)}
+        area = {
+            "slide_mm2": round(layout.width_mm * layout.height_mm, 1),
+            "tissue_mm2": round(layout.tissue_mm2, 1),
+        }
         rows.append(area | {key: run[key] for key in ("cells", "cpu_s", "seconds")})
     return rows
 
