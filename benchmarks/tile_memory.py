@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,11 +64,18 @@ def _many(folder: Path, count: int, reads: int) -> None:
     print(f"each of {len(tiles)} tiles once: {_anonymous_mb():.0f} MB")
     with ThreadPoolExecutor(THREADS) as threads:
         for part in range(4):
-            asked = random.Random(part).choices(tiles, k=reads // 4)
-            right = threads.map(lambda path: _digest(_get(app, path)) == expected[path], asked)
-            wrong = sum(not each for each in right)
+            seeds = range(part * THREADS, (part + 1) * THREADS)
+            share = partial(_wrong, app, expected, reads // 4 // THREADS)
+            wrong = sum(threads.map(share, seeds))
             done = (part + 1) * (reads // 4)
             print(f"{done} reads by {THREADS} threads: {_anonymous_mb():.0f} MB, {wrong} wrong")
+
+
+def _wrong(app: Flask, expected: dict[str, bytes], count: int, seed: int) -> int:
+    """How many of so many reads, in an order by chance, gave other bytes than before."""
+    chance, paths = random.Random(seed), list(expected)
+    asked = (paths[chance.randrange(len(paths))] for _ in range(count))
+    return sum(_digest(_get(app, path)) != expected[path] for path in asked)
 
 
 def _giant(folder: Path, side_px: int) -> None:

@@ -7,8 +7,10 @@ libdeflate: three times as fast as Pillow for the same size. After the PNG speci
 
 from binascii import crc32
 
-import imagecodecs
 import numpy as np
+
+# By its name, so that the codec is loaded now: the package loads each at its first use.
+from imagecodecs import deflate_encode
 from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -36,7 +38,7 @@ def png(pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> bytes:
 
 
 def _zlib(data: bytes, effort: int) -> bytes:
-    return bytes(imagecodecs.deflate_encode(data, effort, raw=False))
+    return bytes(deflate_encode(data, effort, raw=False))
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
