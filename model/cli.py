@@ -15,6 +15,7 @@ COMMANDS = {
     "crossvalidate": "model.cli_crossvalidate",
     "distill": "model.cli_distill",
     "evaluate": "model.cli_evaluate",
+    "from-review": "model.cli_from_review",
     "mine": "model.cli_mine",
     "patches": "model.cli_patches",
     "phantom": "model.cli_phantom",

@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
         ("tumour_share", pa.float32()),
         ("label", pa.int8()),
         ("border", pa.bool_()),  # holds both tumour and what is not
-        ("hard", pa.bool_()),  # a false positive of an earlier model
+        ("hard", pa.bool_()),  # a false positive of an earlier model, or settled by readers
         ("seed", pa.int64()),
     ]
 )

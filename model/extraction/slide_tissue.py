@@ -40,10 +40,13 @@ class SlideTissue:
         }
 
 
-def find_tissue(wsi: Wsi, settings: TissueSettings) -> SlideTissue:
-    """Find the tissue; raise ResolutionUnknown where neither slide nor settings give µm/px."""
+def find_tissue(wsi: Wsi, settings: TissueSettings, mpp: Mpp | None = None) -> SlideTissue:
+    """Find the tissue; raise ResolutionUnknown where neither slide nor settings give µm/px.
+
+    `mpp` goes before both: what a person said of this slide.
+    """
     given = sane_mpp(settings.slide_mpp, settings.slide_mpp)
-    mpp = wsi.mpp or given
+    mpp = mpp or wsi.mpp or given
     if mpp is None:
         raise ResolutionUnknown(
             "The slide does not say how many µm a pixel covers.",

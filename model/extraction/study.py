@@ -10,7 +10,7 @@ The last three are optional. Names are compared without regard to case.
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -72,7 +72,7 @@ def open_study(
     normal = {name for name in slides if _is_normal(name, normal_names)} | listed
     _refuse_unpaired([name for name in slides if not lesions[name] and name not in normal])
     partly = _listed(folder / "partly_annotated.txt", slides)
-    patients = _patients(folder / "patients.csv", slides)
+    patients = patients_of(folder, slides)
     unused = sorted(
         path.name for files in chosen for name, path in files.items() if name not in slides
     )
@@ -80,8 +80,8 @@ def open_study(
         folder,
         [
             StudySlide(
-                name=_stem(path, SLIDE_ENDINGS),
-                patient=patients.get(name) or _patient(_stem(path, SLIDE_ENDINGS)),
+                name=slide_name(path),
+                patient=patients[name],
                 path=path,
                 lesions=lesions[name][0] if lesions[name] else None,
                 partly_annotated=name in partly,
@@ -103,6 +103,25 @@ def find_slides(folder: Path) -> dict[str, Path]:
             f"Put them into its folder slides/; endings read are {', '.join(SLIDE_ENDINGS)}.",
         )
     return slides
+
+
+def slide_name(path: Path) -> str:
+    """The name of a slide by its file's; raise StudyInvalid for another ending."""
+    if not path.name.lower().endswith(SLIDE_ENDINGS):
+        raise StudyInvalid(
+            f"'{path.name}' is no slide by its name.",
+            f"Endings read are {', '.join(SLIDE_ENDINGS)}.",
+        )
+    return _stem(path, SLIDE_ENDINGS)
+
+
+def patients_of(folder: Path, slides: Mapping[str, Path]) -> dict[str, str]:
+    """The patient of each slide that `find_slides` found: by patients.csv, else by its name.
+
+    Raises StudyInvalid for a list that names other slides.
+    """
+    listed = _patients(folder / "patients.csv", slides)
+    return {name: listed.get(name) or _patient(slide_name(path)) for name, path in slides.items()}
 
 
 def _by_name(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
@@ -167,7 +186,7 @@ def _listed(path: Path, slides: dict[str, Path]) -> set[str]:
     return names
 
 
-def _patients(path: Path, slides: dict[str, Path]) -> dict[str, str]:
+def _patients(path: Path, slides: Mapping[str, Path]) -> dict[str, str]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -184,7 +203,7 @@ def _patients(path: Path, slides: dict[str, Path]) -> dict[str, str]:
     return patients
 
 
-def _refuse_unknown(names: Iterable[str], slides: dict[str, Path], file: str) -> None:
+def _refuse_unknown(names: Iterable[str], slides: Mapping[str, Path], file: str) -> None:
     unknown = sorted(name for name in names if name not in slides)
     if unknown:
         raise StudyInvalid(
