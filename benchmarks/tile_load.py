@@ -11,6 +11,8 @@ import psutil
 
 CONNECTIONS = 8
 PIECE_BYTES = 1 << 18
+# A server that is silent for so long on all connections has lost what it was asked.
+SILENT_S = 20.0
 MB = 1024 * 1024
 
 
@@ -23,6 +25,7 @@ class Result:
     cpu_s: float = 0.0
     body_bytes: int = 0
     rss_mb: float = 0.0
+    unanswered: int = 0
 
     def figures(self) -> dict[str, float]:
         """What the JSON shows of a run."""
@@ -34,6 +37,7 @@ class Result:
             "p95_ms": 1000 * statistics.quantiles(self.latencies_s, n=20)[-1],
             "bytes_per_tile": self.body_bytes / count,
             "rss_mb": self.rss_mb,
+            "unanswered": self.unanswered,
         }
 
 
@@ -113,7 +117,11 @@ def load(port: int, paths: Sequence[str], seconds: float, server: psutil.Process
         for path in _first(waiting, CONNECTIONS):
             _begin(selector, Connection(port), path)
         while selector.get_map():
-            for key, _ in selector.select():
+            if not (events := selector.select(SILENT_S)):
+                result.unanswered = _give_up(selector)
+                started += SILENT_S  # it was no time of answering
+                break
+            for key, _ in events:
                 connection: Connection = key.data
                 if not connection.is_done():
                     continue
@@ -126,6 +134,15 @@ def load(port: int, paths: Sequence[str], seconds: float, server: psutil.Process
     result.cpu_s = _cpu_s(server) - before
     result.rss_mb = _rss_mb(server)
     return result
+
+
+def _give_up(selector: selectors.BaseSelector) -> int:
+    """Close all connections; how many requests were not answered."""
+    waiting = list(selector.get_map().values())
+    for key in waiting:
+        selector.unregister(key.fileobj)
+        key.data.socket.close()
+    return len(waiting)
 
 
 def _go_on(
