@@ -27,10 +27,10 @@ def gradients(config, patches, processes) -> dict[str, Tensor]:
     state = begin(config, 0, processes)
     torch.nn.init.normal_(state.net.logit.weight)
     net = processes.wrap(state.net.double())
-    views, labels = Batches(patches, config, 0, processes)[0]
+    views, targets = Batches(patches, config, 0, processes)[0]
     logits = net(scaled(views.double()))
-    weights = torch.tensor(patches.class_weights, dtype=torch.float64)[labels]
-    functional.binary_cross_entropy_with_logits(logits, labels.double(), weights).backward()
+    weights = torch.tensor(patches.class_weights, dtype=torch.float64)[targets.long()]
+    functional.binary_cross_entropy_with_logits(logits, targets.double(), weights).backward()
     return {name: each.grad.contiguous() for name, each in state.net.named_parameters()}
 
 
