@@ -40,7 +40,7 @@ SMALLEST_UM, LARGEST_UM, UM = 15, 800, 0.243
 TRACE = ["devtools.timeline", "disabled-by-default-devtools.timeline.frame"]
 LONGEST_MS = 300_000
 
-# Pans to and fro as the page itself does by key: whole pixels, a frame at a time.
+# Pans there and back as the page itself does by key: whole pixels, a frame at a time.
 PAN = """
 async ({ zoom, ms, speed, width, height, shown }) => {
   const map = window.theMap;
