@@ -6,7 +6,9 @@ import pytest
 
 from tests.engine_room import Threads, make_speckled, with_random_model, worker
 from tests.worklists import a_slide, an_analysis, slide_id, store
+from viewer.db import writing
 from viewer.services import EXTENSION
+from viewer.tokens import create_token
 
 LOCKED = {"score": None, "hotspots": None, "score_analysis_id": None, "locked": True}
 
@@ -142,3 +144,15 @@ def test_no_address_of_an_analysis_tells_what_it_found(app, sign_in, slide, anal
         assert answer.get_json()["code"] in wanted, address
         asked += 1
     assert asked >= 6
+
+
+def test_a_script_writes_under_a_blind_first_read_with_a_token_never_used_before(
+    client, slide, sessions
+):
+    # Noting that the token was used must not wait for the very transaction that asks who it is.
+    with writing(sessions) as session:
+        token = create_token(session, "Night script")[1]
+    place, headers = f"/api/v1/slides/{slide}/analyses", {"Authorization": f"Bearer {token}"}
+    answer = client.post(place, headers=headers)
+    assert answer.status_code == 202, answer.get_json()
+    assert answer.get_json()["summary"] is None

@@ -12,7 +12,7 @@ from viewer.cli import main
 from viewer.db import utc_now, writing
 from viewer.reading.records import ApiToken
 from viewer.services import EXTENSION
-from viewer.tokens import create_token, reader_of, revoke_token
+from viewer.tokens import create_token, find_token, revoke_token
 
 ME = "/api/v1/me"
 PROXY = "X-Forwarded-User"
@@ -98,7 +98,7 @@ def test_a_revoked_token_ends_at_once(client, token, sessions):
     with writing(sessions) as session:
         assert not revoke_token(session, row.id)
         assert not revoke_token(session, "none")
-        assert reader_of(session, token) is None
+        assert find_token(session, token) is None
 
 
 def test_with_a_proxy_nothing_else_counts(client, settings, token):

@@ -10,14 +10,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from flask import Response, g, request
+from flask import Response, after_this_request, g, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import AfterValidator, StringConstraints
+from sqlalchemy.exc import OperationalError
 
+from viewer.db import writing
 from viewer.errors import ReaderUnknown, TokenInvalid
 from viewer.services import services
 from viewer.settings import Settings
-from viewer.tokens import reader_of
+from viewer.tokens import find_token, is_use_news, note_use
 
 Source = Literal["proxy", "token", "cookie"]
 
@@ -103,10 +105,22 @@ def _header_text(header: str) -> str:
 
 def _reader_of_token(secret: str) -> str:
     with services().sessions() as session:
-        name = reader_of(session, secret)
-    if name is None:
+        token = find_token(session, secret)
+    if token is None:
         raise TokenInvalid
-    return name
+    if is_use_news(token):
+        # Later: who asks may be found out inside a transaction, which this would wait for.
+        after_this_request(lambda answer: _note_use(answer, token.id))
+    return token.reader
+
+
+def _note_use(answer: Response, token_id: str) -> Response:
+    try:
+        with writing(services().sessions) as session:
+            note_use(session, token_id)
+    except OperationalError:
+        pass  # the database is busy; the next request notes it
+    return answer
 
 
 def _reader_of_cookie(settings: Settings) -> Reader | None:

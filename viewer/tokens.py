@@ -40,19 +40,22 @@ def revoke_token(session: Session, token_id: str) -> bool:
     return True
 
 
-def reader_of(session: Session, secret: str) -> str | None:
-    """Whose token this is; None for an unknown or revoked one. Notes that it was used."""
+def find_token(session: Session, secret: str) -> ApiToken | None:
+    """The row of this token; None for an unknown or revoked one. Writes nothing."""
     # A hash of 32 random bytes needs no salt, and looking it up leaks nothing by its time.
-    row = session.scalar(
+    return session.scalar(
         select(ApiToken).where(ApiToken.sha256 == _digest(secret), ApiToken.revoked_at.is_(None))
     )
-    if row is None:
-        return None
-    now = utc_now()
-    if row.used_at is None or now - row.used_at > USED_STEP:
-        session.execute(update(ApiToken).where(ApiToken.id == row.id).values(used_at=now))
-        session.commit()
-    return row.reader
+
+
+def is_use_news(token: ApiToken) -> bool:
+    """Whether it is time to note that the token is used."""
+    return token.used_at is None or utc_now() - token.used_at > USED_STEP
+
+
+def note_use(session: Session, token_id: str) -> None:
+    """Note that the token was used now; inside a writing transaction."""
+    session.execute(update(ApiToken).where(ApiToken.id == token_id).values(used_at=utc_now()))
 
 
 def _digest(secret: str) -> str:
