@@ -39,6 +39,7 @@ export const KEYMAP = [
   { action: 'flagHere', keys: ['f'], group: 'tour', label: LABELS.flagHere },
   { action: 'toggleMarks', keys: ['Shift+H'], group: 'tour', label: LABELS.toggleMarks },
   { action: 'verdict', keys: ['v'], group: 'reading', label: LABELS.verdict },
+  { action: 'toggleFlags', keys: ['a'], group: 'flags', label: LABELS.toggleFlags },
   { action: 'flag-point', keys: ['o'], group: 'flags', label: LABELS.flagPoint },
   { action: 'flag-box', keys: ['r'], group: 'flags', label: LABELS.flagBox },
   { action: 'flag-polygon', keys: ['p'], group: 'flags', label: LABELS.flagPolygon },

@@ -505,6 +505,8 @@ export const TEXTS = {
     redone: 'Done again.',
     nothingToUndo: 'There is nothing to undo.',
     nothingToRedo: 'There is nothing to do again.',
+    hidden: 'Flags are hidden; A shows them.',
+    shown: 'Flags are shown.',
     tooFew: 'An outline needs three corners, a line two.',
     cutWhat: 'Select an area first; then a hole can be cut into it.',
     vertex: (/** @type {number} */ n, /** @type {number} */ of) =>
@@ -622,6 +624,7 @@ export const TEXTS = {
       disagree: 'Disagree with the hot spot; again takes it back',
       flagHere: 'Flag the hot spot, or the middle of the view',
       toggleMarks: 'Numbers of the hot spots on or off',
+      toggleFlags: 'Flags on or off',
       flagPoint: 'Draw a point',
       flagBox: 'Draw a box',
       flagPolygon: 'Draw a polygon',

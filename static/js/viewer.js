@@ -328,6 +328,7 @@ async function open(slide) {
     ...pageActions(slide, overlay, togglePanel, peeking => {
       view.setPeeking(peeking);
       tour.setPeeking(peeking);
+      document.body.classList.toggle('is-peeking', peeking);
     }),
   });
   window.addEventListener('hashchange', event => {

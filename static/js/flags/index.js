@@ -113,6 +113,12 @@ export async function startFlags(page) {
     ...Object.fromEntries(
       TOOLS.map(kind => [`flag-${kind}`, { press: () => tools.take(kind, { byKeyboard: true }) }]),
     ),
+    toggleFlags: {
+      press: () => {
+        const hidden = document.body.classList.toggle('flags-hidden');
+        announce(hidden ? TEXTS.flags.hidden : TEXTS.flags.shown);
+      },
+    },
     flagCut: { press: () => tools.cut(true) },
   };
 }

@@ -22,7 +22,7 @@ import { inkOn } from './labels.js';
 
 export const MARK_PX = 20;
 /** Smaller outlines get no mark of their own; there would be more marks than slide. */
-const MARKED_FROM_PX = 18;
+const MARKED_FROM_PX = 30;
 /** Vertices nearer than this to the one before are not drawn. */
 const FINEST_PX = 0.75;
 const FILL_ALPHA = 0.14;
