@@ -299,7 +299,7 @@ def _check_gate(folder: Path, side: _Side, config: _AnyConfig) -> None:
     if before_another == dense or gate.model_sha256 not in (None, side.weights_sha256):
         raise ModelInvalid(
             f"The gate of model '{folder.name}' is not of these weights.",
-            f"Remove gate from {SIDE_FILE}, or make it anew: python -m model gate.",
+            f"Remove gate from {SIDE_FILE}, or take the model folder anew.",
         )
     if gate.below is not None and gate.below > side.threshold:
         raise ModelInvalid(
