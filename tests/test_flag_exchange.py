@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from tests.flags import RING, TRIANGLE, Flagged, multi, point, polygon, rectangle, ring, ruler
 from tests.slides import make_scn, make_slide
+from viewer.flags import csv_table, importing
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 OUTLINES = SHARED / "camelyon16_annotations" / "jsons.zip"
@@ -262,6 +263,19 @@ def test_files_that_are_none_are_refused_with_the_reason(flagged, content, what)
     answer = flagged.take(content)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "import_refused")
     assert what in answer.get_json()["detail"]
+
+
+def test_others_write_while_a_large_file_is_read(flagged, app, monkeypatch):
+    somebody = Flagged(app.test_client(), flagged.slide_id, "Bob")
+
+    def read(content: bytes) -> csv_table.Found:
+        somebody.create(TRIANGLE)
+        return csv_table.read(content)
+
+    monkeypatch.setitem(importing.READERS, "csv", read)
+    report = flagged.take("label,geometry_wkt\ntumor,POINT (3 4)\n").get_json()
+    assert report["created"] == 1
+    assert [flag["number"] for flag in flagged.list()["items"]] == [2, 1]
 
 
 def test_too_large_a_file_is_refused(flagged, monkeypatch):

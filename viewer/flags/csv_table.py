@@ -98,13 +98,12 @@ def read(content: bytes) -> Found:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ImportRefused("The table is not UTF-8.", "Save it as 'CSV UTF-8'.") from None
-    limit = csv.field_size_limit(MOST_CELL_CHARACTERS)
+    # Of the whole process, so never set back: another thread may be reading a table as well.
+    csv.field_size_limit(MOST_CELL_CHARACTERS)
     try:
         return _read_rows(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise ImportRefused(f"The table cannot be read: {error}.", "Save it as CSV.") from None
-    finally:
-        csv.field_size_limit(limit)
 
 
 def _read_rows(rows: "csv.DictReader[str]") -> Found:

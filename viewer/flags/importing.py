@@ -44,21 +44,27 @@ def format_of(content: bytes) -> Format:
     return "csv"
 
 
-def take(
-    session: Session,
-    slide_id: str,
+@dataclass(frozen=True)
+class SoundFile:
+    """A file whose regions may be stored, with what is to be said of it."""
+
+    format: Format
+    checked: list[Checked]
+    found: Found
+
+
+def read(
     content: bytes,
     extent: Extent,
     offset_px: tuple[float, float],
     labels: LabelSet,
-    by: str,
     *,
     skip_problems: bool = False,
-) -> dict[str, Any]:
-    """Import a file; the report. Raises ImportRefused, with nothing taken, when a region is not
-    sound and `skip_problems` is not set.
+) -> SoundFile:
+    """Read and check a file, which may take long: to be done before the database is locked.
 
-    `offset_px` is where the slide's bounds begin in the plane of the file.
+    Raises ImportRefused when a region is not sound and `skip_problems` is not set. `offset_px` is
+    where the slide's bounds begin in the plane of the file.
     """
     file_format = format_of(content)
     found = READERS[file_format](content)
@@ -74,10 +80,15 @@ def take(
             ALL_OR_NONE,
             found.problems[:MOST_TOLD],
         )
-    report = _store(session, slide_id, checked, by, found)
+    return SoundFile(file_format, checked, found)
+
+
+def take(session: Session, slide_id: str, file: SoundFile, by: str) -> dict[str, Any]:
+    """Store what a file holds; the report."""
+    found = file.found
     return {
-        "format": file_format,
-        **report,
+        "format": file.format,
+        **_store(session, slide_id, file.checked, by, found),
         "skipped": found.problems[:MOST_TOLD],
         "skipped_count": len(found.problems),
         "notes": [{"text": text, "count": count} for text, count in found.notes.items()],

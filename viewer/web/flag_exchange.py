@@ -98,17 +98,10 @@ def take(slide_id: str) -> ResponseReturnValue:
     content = request.get_data(cache=False)
     default = "scan" if importing.format_of(content) == "xml" else "bounds"
     slide, _, offset = _slide_and_plane(slide_id, query.plane or default)
+    skip = query.skip_problems
+    file = importing.read(content, history.extent_of(slide), offset, labels(), skip_problems=skip)
     with writing(services().sessions) as session:
-        report = importing.take(
-            session,
-            slide_id,
-            content,
-            history.extent_of(slide),
-            offset,
-            labels(),
-            reader.name,
-            skip_problems=query.skip_problems,
-        )
+        report = importing.take(session, slide_id, file, reader.name)
     return jsonify(report)
 
 
