@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, centre_of_map, go_to
 from tests.browser.pictures import screenshot
@@ -240,6 +240,25 @@ def test_what_the_server_did_not_take_is_kept_and_sent_later(open_as, flagged, s
     saved(page)
     (flag,) = flagged.list()["items"]
     assert flag["geometry"]["coordinates"] == pytest.approx([1000, 800], abs=2)
+
+
+def test_what_is_written_after_a_flag_whose_answer_was_lost_is_kept(open_as, flagged, started):
+    page = open_as(may_fail=True)
+
+    def take_and_break_off(route: Route) -> None:
+        route.fetch()
+        started.stop()
+        route.abort()
+
+    page.route("**/api/v1/slides/*/flags", take_and_break_off, times=1)
+    page.keyboard.press("f")
+    expect(page.locator("#flag-saving")).to_have_attribute("data-state", "waiting")
+    page.fill("#flag-reason", "Look here")
+    page.locator("#flag-reason").blur()
+    started.start()
+    saved(page)
+    (flag,) = flagged.list()["items"]
+    assert flag["reason"] == "Look here"
 
 
 def test_nothing_is_lost_when_the_page_is_left_before_it_was_saved(open_as, flagged, started):

@@ -56,7 +56,8 @@ export class Outbox extends EventTarget {
   push(operation) {
     const last = this.queue.findLast(waiting => waiting.id === operation.id);
     const joins = last && last !== this._sending && operation.type === 'change';
-    if (joins && (last.type === 'create' || last.type === 'change')) {
+    // Not a flag the server may have made already: sent again, it is answered as it was made.
+    if (joins && !last.unanswered && (last.type === 'create' || last.type === 'change')) {
       last.fields = { ...last.fields, ...operation.fields };
       delete last.problem;
     } else {
@@ -140,12 +141,14 @@ export class Outbox extends EventTarget {
    */
   async _failed(operation, error) {
     if (error instanceof ConnectionLost) {
+      if (operation.type === 'create') operation.unanswered = true;
       this._tell('waiting'); // goes on when the server is back
     } else if (error instanceof ApiError && error.status === 412) {
       await this._decide(operation, /** @type {Flag} */ (error.current));
     } else if (error instanceof ApiError && error.code === 'reader_unknown') {
       this._tell('nameless');
     } else if (error instanceof ApiError) {
+      delete operation.unanswered; // it was not taken: what follows may mend it
       operation.problem = { reason: error.message, hint: error.hint };
       this.run();
     } else {

@@ -90,6 +90,8 @@ export interface Operation {
   fields?: Partial<FlagFields>;
   hotspot?: { analysis_id: string; rank: number } | null;
   problem?: { reason: string; hint: string };
+  /** Sent, but the connection broke before the answer: the server may have taken it. */
+  unanswered?: boolean;
 }
 
 /** Something that can be undone. */
