@@ -155,6 +155,16 @@ def test_a_blind_read_opens_the_heat_map_with_the_first_verdict(
     site.close()
 
 
+def test_a_verdict_sent_twice_is_one(library: Site, open_page: OpenPage) -> None:
+    page = opened(library, open_page)
+    page.keyboard.press("v")
+    page.keyboard.press("1")
+    page.locator("#verdict-form").evaluate("form => (form.requestSubmit(), form.requestSubmit())")
+    expect(page.locator("#verdict")).to_be_hidden()
+    expect(page.locator("#reading-verdict")).to_be_visible()
+    assert reading_of(library, "a.tif")["verdicts"] == 1
+
+
 def test_axe_finds_nothing_in_the_dialog(library: Site, open_page: OpenPage) -> None:
     page = opened(library, open_page)
     page.click("#verdict-open")

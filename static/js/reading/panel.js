@@ -31,6 +31,7 @@ export class ReadingPanel {
     this._url = `/api/v1/slides/${slideId}`;
     this._reading = reading;
     this._surroundings = surroundings;
+    this._giving = false;
     byId('report', HTMLAnchorElement).href = `/slides/${slideId}/report`;
     this._dialog = byId('verdict', HTMLDialogElement);
     this._prepareDialog();
@@ -130,6 +131,21 @@ export class ReadingPanel {
       setText(problem, TEXTS.reading.choose);
       return;
     }
+    // Enter held down would give two: a blind one, and another as if the heat map had been seen.
+    if (this._giving) return;
+    this._giving = true;
+    try {
+      await this._send(value, problem);
+    } finally {
+      this._giving = false;
+    }
+  }
+
+  /**
+   * @param {string} value
+   * @param {HTMLElement} problem
+   */
+  async _send(value, problem) {
     const { shown, threshold, analysisId } = this._surroundings.overlay();
     const comment = byId('verdict-comment', HTMLTextAreaElement).value.trim();
     const goOn = byId('verdict-next', HTMLInputElement).checked;
