@@ -63,6 +63,12 @@ def test_it_is_not_sent_twice(client, tile_url, flask_calls):
     assert (again.status_code, again.data, flask_calls) == (304, b"", [])
 
 
+def test_having_a_tile_whose_mark_begins_alike_is_not_having_it(client, tile_url):
+    etag = client.get(tile_url).headers["ETag"]
+    answer = client.get(tile_url, headers={"If-None-Match": f'{etag[:-1]}0"'})
+    assert (answer.status_code, answer.headers["ETag"]) == (200, etag)
+
+
 def test_a_heat_map_that_changed_is_not_shown_from_memory(
     client, settings, done, tile_url, flask_calls
 ):

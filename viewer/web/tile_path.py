@@ -99,7 +99,7 @@ class TilePath:
         opened.zoom.tile_box_dz_px(address)
         etag = tile_etag(opened.ticket.version, address, image_format)
         try:
-            if etag in environ.get("HTTP_IF_NONE_MATCH", ""):
+            if f'"{etag}"' in environ.get("HTTP_IF_NONE_MATCH", ""):
                 check_unchanged(opened.file)
                 return self._not_modified(etag)
             rendered = self._images.render_tile(opened.file, address, image_format)
@@ -115,7 +115,7 @@ class TilePath:
             return None
         version, tile = opened.ticket.version, (int(level), int(column), int(row))
         etag = "{}-{}-{}-{}".format(version, *tile)
-        if etag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        if f'"{etag}"' in environ.get("HTTP_IF_NONE_MATCH", ""):
             return self._not_modified(etag)
         png = self._heatmaps.png(analysis_id, version, tile)
         return None if png is None else self._found(etag, PNG, png)
