@@ -43,11 +43,12 @@ def create(
     hotspot: tuple[str, int] | None = None,
 ) -> tuple[Flag, bool]:
     """A new flag, and True; the one that is there with False, when `flag_id` is sent again."""
+    # First: the same flag may be sent again while it is still being made.
+    number = next_number(session, slide_id)
     if flag_id and (known := session.get(Flag, flag_id)):
         if known.slide_id != slide_id or known.created_by != by:
             raise Conflict("Another flag has this id.", "Take a new random id.")
         return known, False
-    number = next_number(session, slide_id)
     row = new_row(slide_id, number, content, by, flag_id=flag_id)
     if hotspot:
         row |= {"hotspot_analysis_id": hotspot[0], "hotspot_rank": hotspot[1]}
