@@ -11,9 +11,10 @@ from model.cli import main
 from model.evaluation.training_colours import left_out_distances, training_colours
 from model.prediction.cautions import cautions
 from model.prediction.colour_range import ColourRange, patch_features
+from model.prediction.errors import HeatmapInvalid
 from model.prediction.heatmap import Heatmap
 from model.prediction.models import load_model
-from model.prediction.slide_colours import slide_features
+from model.prediction.slide_colours import pixel_l0_px, slide_features
 from model.prediction.wsi import open_wsi
 from tests.heatmaps import make_heatmap
 from tests.model_folders import make_model_folder
@@ -200,3 +201,10 @@ def test_features_are_those_of_the_tissue_alone():
     half = patch.copy()
     half[:48] = 245
     assert np.allclose(patch_features(patch), patch_features(half), atol=0.6)
+
+
+def test_a_heat_map_of_a_level_the_slide_lacks_is_refused(tmp_path: Path) -> None:
+    path = make_slide(tmp_path / "slide.tif", (640, 512), level_factors=(1,))
+    heatmap = mapped(tmp_path, 0.1, level=2)
+    with open_wsi(path) as wsi, pytest.raises(HeatmapInvalid, match="level 2"):
+        pixel_l0_px(wsi, heatmap)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from model.prediction.colour_range import Floats, patch_features
+from model.prediction.errors import HeatmapInvalid
 from model.prediction.heatmap import Heatmap
 from model.prediction.resample import read_scaled
 from model.prediction.slide import Pixels, Wsi
@@ -15,7 +16,7 @@ PATCH_PX = 96
 def slide_features(wsi: Wsi, heatmap: Heatmap) -> Floats | None:
     """Features (6) of a slide from cells spread evenly over what was analysed.
 
-    None where too few of them hold tissue. Raises SlideUnreadable.
+    None where too few of them hold tissue. Raises SlideUnreadable, HeatmapInvalid.
     """
     features = [patch_features(patch) for patch in _sample(wsi, heatmap)]
     known = [each for each in features if each is not None]
@@ -41,8 +42,13 @@ def _sample(wsi: Wsi, heatmap: Heatmap) -> list[Pixels]:
 
 
 def pixel_l0_px(wsi: Wsi, heatmap: Heatmap) -> tuple[float, float]:
-    """Level-0 pixels per pixel that the model saw."""
+    """Level-0 px per pixel that the model saw; raises HeatmapInvalid for another slide's map."""
     geometry = heatmap.geometry
+    if geometry.level is not None and geometry.level >= len(wsi.level_downsamples):
+        raise HeatmapInvalid(
+            f"The heat map was computed from level {geometry.level}, which this slide lacks.",
+            "Analyse the slide again.",
+        )
     if geometry.level is not None:
         return wsi.level_downsamples[geometry.level]
     return geometry.model_mpp / geometry.mpp_x, geometry.model_mpp / geometry.mpp_y

@@ -111,7 +111,8 @@ class Site:
         """An empty heat map for the analysis that `analysis` records for this slide."""
         path = heatmap_path(self.settings, f"{self.slide(name)['id']:0>32}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        return make_heatmap(path, tissue, **geometry)
+        # Slides of tests have few levels: the model is taken to have read them resampled.
+        return make_heatmap(path, tissue, **({"level": None} | geometry))
 
     def finished(self, name: str, probabilities: NDArray[np.float32], **geometry: Any) -> Heatmap:
         """A whole heat map with these probabilities (NaN: not analysed), and its analysis, done."""

@@ -386,3 +386,18 @@ def test_drawing_by_touch(open_as, flagged):
     saved(page)
     (flag,) = flagged.list()["items"]
     assert flag["geometry"]["coordinates"] == pytest.approx([1100, 900], abs=3)
+
+
+def test_a_second_tab_leaves_alone_what_waits_in_the_first(
+    open_as: OpenAs, started: Site, flagged: Flagged
+) -> None:
+    first = open_as()
+    key = f"sentinode.flags.{flagged.slide_id}"
+    first.evaluate('key => localStorage.setItem(key, \'{"undo":["mine"]}\')', key)
+    second = first.context.new_page()
+    second.goto(started.viewer_url("slide.tif"))
+    second.wait_for_selector("body[data-ready]")
+    second.keyboard.press("f")
+    expect(second.locator("#flag-list li")).to_have_count(1)
+    saved(second)
+    assert first.evaluate("key => localStorage.getItem(key)", key) == '{"undo":["mine"]}'

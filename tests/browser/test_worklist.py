@@ -130,7 +130,9 @@ def test_a_long_list_is_loaded_as_far_as_it_is_looked_at(site: Site, open_page: 
         page.locator("#slides > li").last.scroll_into_view_if_needed()
     expect(page.locator("#slides > li")).to_have_count(150)
     expect(page.locator("#more")).to_be_hidden()
-    assert names(page) == [f"s{n:03}.tif" for n in range(150)]
+    # Not as rendered: rows out of sight are not laid out.
+    found = page.locator(".slide-name").all_text_contents()
+    assert found == [f"s{n:03}.tif" for n in range(150)]
 
 
 def test_a_list_in_use_keeps_its_order_until_asked(library: Site, open_page: OpenPage) -> None:

@@ -13,6 +13,7 @@ import { fromParts } from './geometry.js';
 import { Labels } from './labels.js';
 import { FlagLayer } from './layer.js';
 import { FlagListPanel } from './list.js';
+import { claimFlags } from './memory.js';
 import { SketchLayer } from './sketch.js';
 import { FlagStore } from './store.js';
 import { Tools } from './tools.js';
@@ -58,6 +59,7 @@ export async function startFlags(page) {
   preparePanes(map);
   const labels = await loadLabels(announce);
   if (!labels) return {};
+  await claimFlags(slide.id);
   const mpp = slide.mpp_x && slide.mpp_y ? { x: slide.mpp_x, y: slide.mpp_y } : null;
   const store = new FlagStore(slide.id, mpp, labels, askAboutConflict);
   const layer = new FlagLayer(store, { width: info.widthPx, height: info.heightPx });

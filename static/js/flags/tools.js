@@ -224,6 +224,7 @@ export class Tools extends EventTarget {
       return;
     }
     if (event.button !== 0) return;
+    this._ignoreClick = false; // whatever was dragged before, this is another press
     this._byKeyboard = false;
     const start = this._map.mouseEventToContainerPoint(event);
     const byTouch = event.pointerType === 'touch';
