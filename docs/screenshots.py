@@ -109,6 +109,55 @@ def picture_results(browser: Browser, base_url: str, slide: dict[str, Any]) -> N
     save(phone, "narrow")
 
 
+def picture_reading(browser: Browser, base_url: str, slide: dict[str, Any]) -> None:
+    """What a reader does with a slide; the flag it sets for that is deleted afterwards."""
+    page = browser.new_page(viewport=WINDOW, color_scheme="dark")  # type: ignore[arg-type]
+    api = f"{base_url}/api/v1"
+    page.request.put(f"{api}/me", data={"name": "A. Reader"})
+    spots = f"{api}/analyses/{slide['score_analysis_id']}/hotspots?limit=1"
+    x0, y0, x1, y1 = page.request.get(spots).json()["items"][0]["bbox_l0_px"]
+    corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
+    flag = page.request.post(
+        f"{api}/slides/{slide['id']}/flags",
+        data={
+            "kind": "box",
+            "geometry": {"type": "Polygon", "coordinates": [corners]},
+            "label": "Tumor",
+            "reason": "To be measured",
+        },
+    ).json()
+    open_slide(page, base_url, slide)
+    page.keyboard.press("n")
+    page.wait_for_timeout(4000)
+    save(page, "tour")
+    page.keyboard.press("v")
+    page.keyboard.press("4")
+    save(page, "verdict")
+    page.keyboard.press("Escape")
+    view = page.evaluate("() => location.hash")
+    page.goto(f"{base_url}/compare?left={slide['id']}{view}")
+    page.wait_for_selector("body[data-ready]")
+    page.wait_for_timeout(4000)
+    save(page, "compare")
+    page.goto(f"{base_url}/slides/{slide['id']}/report")
+    page.wait_for_load_state("networkidle")
+    save(page, "report")
+    page.goto(f"{base_url}/api")
+    save(page, "api")
+    current = {"If-Match": f'"{flag["version"]}"'}
+    page.request.delete(f"{api}/flags/{flag['id']}", headers=current)
+
+
+def picture_worklist(page: Page, base_url: str) -> None:
+    """The worklist as a list and as a grid."""
+    page.goto(base_url)
+    page.wait_for_load_state("networkidle")
+    save(page, "worklist")
+    page.click("#layout-grid")
+    page.wait_for_timeout(800)
+    save(page, "worklist-grid")
+
+
 def picture_running(browser: Browser, base_url: str, slide: dict[str, Any]) -> None:
     """A fresh analysis when a quarter of it is done; it is cancelled afterwards."""
     page = browser.new_page(viewport=WINDOW, color_scheme="dark")  # type: ignore[arg-type]
@@ -137,13 +186,12 @@ def main(base_url: str, chromium: str, name: str, running: bool) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         page = browser.new_page(viewport=WINDOW, color_scheme="dark")  # type: ignore[arg-type]
         slides = slides_of(page, base_url)
-        page.goto(base_url)
-        page.wait_for_load_state("networkidle")
-        save(page, "worklist")
         for slide in first(
             slides, lambda slide: slide["state"] == "done" and name in slide["name"]
         ):
             picture_results(browser, base_url, slide)
+            picture_reading(browser, base_url, slide)
+            picture_worklist(page, base_url)
             if running:
                 picture_running(browser, base_url, slide)
         for slide in first(slides, lambda slide: not slide["problem"] and not slide["mpp_x"]):
