@@ -130,6 +130,17 @@ def test_verdicts_are_only_added(ada, ben, place):
     assert (reading(ada, place)["verdict"], reading(ada, place)["verdicts"]) == (third, 3)
 
 
+def test_a_verdict_sent_again_stays_one(ada, ben, place):
+    sent = {"id": "5" * 32, "value": "micro", "comment": "Small."}
+    first = give(ada, place, **sent)
+    assert give(ada, place, **sent) == first  # its answer was lost
+    assert reading(ada, place)["verdicts"] == 1
+    for client, value in ((ben, "micro"), (ada, "macro")):
+        body = {"id": "5" * 32, "value": value, "overlay_on": True}
+        assert client.post(f"{place}/verdicts", json=body).status_code == 409
+    assert reading(ada, place)["verdicts"] == 1
+
+
 def test_a_second_opinion_is_somebody_elses(ada, ben, place):
     give(ada, place, "itc")
     assert set_reading(ada, place, state="second_opinion").status_code == 200

@@ -99,3 +99,9 @@ export function remember(key, value) {
     // storage is switched off or full: the choice lasts as long as the page
   }
 }
+
+/** 32 random hex digits; `crypto.randomUUID` is missing on pages without TLS from elsewhere. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -7,6 +7,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from viewer.db import iso_utc, utc_now
+from viewer.errors import Conflict
 from viewer.reading.records import Verdict
 from viewer.reading.states import change, lock_reading
 from viewer.records import Analysis
@@ -25,8 +26,28 @@ class Seen:
     threshold: float | None = None
 
 
+def sent_before(
+    session: Session, verdict_id: str | None, slide_id: str, reader: str, value: Value
+) -> Verdict | None:
+    """The verdict with this id, if it was kept already; raises `Conflict` if it is another one."""
+    found = session.get(Verdict, verdict_id) if verdict_id is not None else None
+    if found is not None and (found.slide_id, found.reader, found.value) != (
+        slide_id,
+        reader,
+        value,
+    ):
+        raise Conflict("A verdict with this id is there already.", "Send it under a new id.")
+    return found
+
+
 def give_verdict(
-    session: Session, slide_id: str, reader: str, value: Value, seen: Seen, comment: str | None
+    session: Session,
+    slide_id: str,
+    reader: str,
+    value: Value,
+    seen: Seen,
+    comment: str | None,
+    verdict_id: str | None = None,
 ) -> Verdict:
     """Add a verdict and move the reading on.
 
@@ -37,7 +58,7 @@ def give_verdict(
     reading = lock_reading(session, slide_id)
     before = session.get(Verdict, reading.verdict_id) if reading.verdict_id else None
     verdict = Verdict(
-        id=uuid4().hex,
+        id=verdict_id or uuid4().hex,
         slide_id=slide_id,
         value=value,
         reader=reader,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from viewer.analyses.status import Status
 from viewer.db import iso_utc, writing
-from viewer.errors import AnalysisNotFound, BadRequest, ReaderUnknown, SlideNotFound
+from viewer.errors import AnalysisNotFound, BadRequest, Conflict, ReaderUnknown, SlideNotFound
 from viewer.paging import Key, page_of
 from viewer.readers import require_reader
 from viewer.reading import presence, states, verdicts
@@ -93,22 +93,25 @@ def list_verdicts(slide_id: str) -> ResponseReturnValue:
     body=schemas.VerdictBody,
     response=schemas.Verdict,
     status=CREATED,
-    errors=(SlideNotFound, AnalysisNotFound, ReaderUnknown),
+    errors=(SlideNotFound, AnalysisNotFound, ReaderUnknown, Conflict),
     tag=TAG,
 )
 def give_verdict(slide_id: str) -> ResponseReturnValue:
     """Give a verdict; earlier ones stay. The first one under a blind first read opens the heat map.
 
-    An open verdict makes the slide reviewed; a blind one leaves it in review.
+    An open verdict makes the slide reviewed; a blind one leaves it in review. The same `id` sent
+    again, because the answer was lost, gives back the verdict that is kept.
     """
     body = read_body(schemas.VerdictBody)
     reader = require_reader().name
     with writing(services().sessions) as session:
         slide = _slide(session, slide_id)
-        seen = _seen(session, slide, body)
-        given = verdicts.give_verdict(
-            session, slide_id, reader, body.value, seen, body.comment or None
-        )
+        states.lock_reading(session, slide_id)
+        given = verdicts.sent_before(session, body.id, slide_id, reader, body.value)
+        if given is None:
+            seen = _seen(session, slide, body)
+            said = (body.value, seen, body.comment or None)
+            given = verdicts.give_verdict(session, slide_id, reader, *said, verdict_id=body.id)
         return jsonify(verdicts.verdict_json(given)), CREATED
 
 

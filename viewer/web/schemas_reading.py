@@ -40,6 +40,11 @@ class VerdictBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{32}$",
+        description="Made by who sends it, so that sending it twice gives one verdict.",
+    )
     value: Value
     overlay_on: bool
     comment: Comment | None = None

@@ -1,6 +1,6 @@
 // @ts-check
 import { ApiError, json } from '../api.js';
-import { throttle } from '../dom.js';
+import { newId, throttle } from '../dom.js';
 import { areaMm2, boundsOf, lengthUm, toParts } from './geometry.js';
 import { recallFlags, rememberFlags } from './memory.js';
 import { Outbox } from './outbox.js';
@@ -137,11 +137,7 @@ export class FlagStore extends EventTarget {
    * @param {{analysis_id: string, rank: number} | null} [hotspot]
    */
   create(fields, hotspot = null) {
-    const id = crypto.randomUUID
-      ? crypto.randomUUID().replaceAll('-', '')
-      : [...crypto.getRandomValues(new Uint8Array(16))]
-          .map(byte => byte.toString(16).padStart(2, '0'))
-          .join('');
+    const id = newId();
     const flag = this._measured({
       ...fields,
       id,

@@ -1,6 +1,6 @@
 // @ts-check
 import { ApiError, json } from '../api.js';
-import { byId, make, recall, remember, setText } from '../dom.js';
+import { byId, make, newId, recall, remember, setText } from '../dom.js';
 import { moment } from '../format.js';
 import { askReader, readerChanges, whoReads } from '../reader.js';
 import { TEXTS } from '../texts.js';
@@ -33,6 +33,7 @@ export class ReadingPanel {
     this._surroundings = surroundings;
     this._giving = false;
     byId('report', HTMLAnchorElement).href = `/slides/${slideId}/report`;
+    this._verdictId = '';
     this._dialog = byId('verdict', HTMLDialogElement);
     this._prepareDialog();
     byId('verdict-open').addEventListener('click', () => this.ask());
@@ -51,6 +52,7 @@ export class ReadingPanel {
 
   /** Let the reader choose. */
   ask() {
+    this._verdictId = newId(); // sent again after a lost answer, it stays one verdict
     setText(byId('verdict-problem'), '');
     byId('verdict-form', HTMLFormElement).reset();
     byId('verdict-next', HTMLInputElement).checked = recall('verdict-next') === 'on';
@@ -113,10 +115,14 @@ export class ReadingPanel {
       event.preventDefault();
       const input = byId('verdict-choices').querySelectorAll('input')[number - 1];
       input.checked = true;
+      this._verdictId = newId();
       input.focus();
     });
     byId('verdict-comment').addEventListener('keydown', event => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    form.addEventListener('input', () => {
+      this._verdictId = newId(); // what is said differently is another verdict
     });
     form.addEventListener('submit', event => {
       event.preventDefault();
@@ -152,6 +158,7 @@ export class ReadingPanel {
     const wasLocked = this._reading.locked;
     try {
       await json(`${this._url}/verdicts`, 'POST', {
+        id: this._verdictId,
         value,
         overlay_on: shown,
         comment: comment || null,
