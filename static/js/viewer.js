@@ -317,8 +317,9 @@ async function open(slide) {
     announce,
     goOn: () => void goTo(slide, 1),
   });
-  void showReader();
-  void showPosition(slide);
+  // Without an answer both stay empty; the banner tells that the server is away.
+  showReader().catch(() => {});
+  showPosition(slide).catch(() => {});
   const flagActions = await startFlags({ map, mover, slide, info, announce, setPanel });
   listenToKeys({
     ...flagActions,

@@ -136,7 +136,8 @@ def test_a_slide_is_toured_by_keyboard_alone(page: Page, library: Site) -> None:
 def test_it_survives_a_reload_and_goes_on_with_what_was_not_seen(
     page: Page, library: Site, open_page: OpenPage
 ) -> None:
-    page.keyboard.press("n")
+    with page.expect_response(lambda answer: answer.url.endswith("/review")):
+        page.keyboard.press("n")
     wait_for_seen(page, "1 of 3 seen")
     page.reload()
     page.wait_for_selector("body[data-ready]")
@@ -396,6 +397,7 @@ def test_no_barrier_in_the_tour(library: Site, open_page: OpenPage, scheme: str)
     page = open_page(f"{library.url}/", color_scheme=scheme)
     page.request.put(f"{library.url}/api/v1/me", data={"name": "Ann"})
     page.goto(library.viewer_url("spots.tif"))
+    page.wait_for_selector("body[data-ready]")
     has_spots(page, 3)
     page.keyboard.press("n")
     status(page, "Hot spot 1 of 3")

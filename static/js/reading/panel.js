@@ -47,7 +47,7 @@ export class ReadingPanel {
       else void this._presence.begin().then(() => this._fetch());
     });
     this._show();
-    void this._begin();
+    this._begin().catch(() => {}); // the banner tells that the server is away
   }
 
   /** Let the reader choose. */
