@@ -37,6 +37,14 @@ export class ApiError extends Error {
 /** Nobody answered. */
 export class ConnectionLost extends Error {}
 
+/**
+ * For `.catch`: that nobody answers is told by the banner already; anything else goes on.
+ * @param {unknown} error
+ */
+export function unlessAway(error) {
+  if (!(error instanceof ConnectionLost)) throw error;
+}
+
 /** Tells 'lost' when the server does not answer any more, and 'back' when it does again. */
 export const connection = new EventTarget();
 let pinging = 0;

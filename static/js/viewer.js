@@ -2,7 +2,7 @@
 /** The viewer page: puts its parts together. */
 
 import { AnalysisWatcher, isActive } from './analysis.js';
-import { ApiError, api, connection } from './api.js';
+import { ApiError, api, connection, unlessAway } from './api.js';
 import { showSlideGone, watchConnection } from './banner.js';
 import { followView, readHash } from './deeplink.js';
 import { parseDescriptor } from './descriptor.js';
@@ -317,9 +317,8 @@ async function open(slide) {
     announce,
     goOn: () => void goTo(slide, 1),
   });
-  // Without an answer both stay empty; the banner tells that the server is away.
-  showReader().catch(() => {});
-  showPosition(slide).catch(() => {});
+  showReader().catch(unlessAway);
+  showPosition(slide).catch(unlessAway);
   const flagActions = await startFlags({ map, mover, slide, info, announce, setPanel });
   listenToKeys({
     ...flagActions,

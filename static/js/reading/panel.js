@@ -1,5 +1,5 @@
 // @ts-check
-import { ApiError, json } from '../api.js';
+import { ApiError, json, unlessAway } from '../api.js';
 import { byId, make, newId, recall, remember, setText } from '../dom.js';
 import { moment } from '../format.js';
 import { askReader, readerChanges, whoReads } from '../reader.js';
@@ -47,7 +47,7 @@ export class ReadingPanel {
       else void this._presence.begin().then(() => this._fetch());
     });
     this._show();
-    this._begin().catch(() => {}); // the banner tells that the server is away
+    this._begin().catch(unlessAway);
   }
 
   /** Let the reader choose. */
