@@ -44,12 +44,30 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+MakeSite = Callable[..., Site]
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def make_site(tmp_path: Path) -> Iterator[MakeSite]:
+    """Makes Sentinodes with options of `Site`.
+
+    Ask for it before `open_page`: then they close after the pages, which complain of a lost server.
+    """
+    sites: list[Site] = []
+
+    def make_site(**options: Any) -> Site:
+        sites.append(Site(tmp_path / f"site{len(sites)}", **options))
+        return sites[-1]
+
+    yield make_site
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(make_site: MakeSite) -> Site:
     """Sentinode with an empty slide folder; scanned and started by the test."""
-    site = Site(tmp_path)
-    yield site
-    site.close()
+    return make_site()
 
 
 OpenPage = Callable[..., Page]

@@ -1,13 +1,12 @@
 """A running analysis is watched, not reloaded."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, centre_of_map, go_to, wait_for_heatmap
+from tests.browser.conftest import MakeSite, OpenPage, centre_of_map, go_to, wait_for_heatmap
 from tests.browser.pictures import screenshot
 from tests.browser.site import Site
 from tests.slides import make_slide
@@ -82,9 +81,9 @@ def test_cancel_and_continue(slide: Site, open_viewer: OpenPage) -> None:
 
 
 def test_opening_a_slide_asks_for_its_analysis_when_that_is_set(
-    tmp_path: Path, open_viewer: OpenPage
+    make_site: MakeSite, open_viewer: OpenPage
 ) -> None:
-    site = Site(tmp_path, analyse_on_open=True)
+    site = make_site(analyse_on_open=True)
     make_slide(site.slides / NAME, (1280, 1024))
     site.scan()
     site.start()
@@ -94,7 +93,6 @@ def test_opening_a_slide_asks_for_its_analysis_when_that_is_set(
         page.locator("#analysis-worker")
     ).to_be_visible()  # none runs in this test, and it says so
     assert site.slide(NAME)["state"] == "queued"
-    site.close()
 
 
 def test_a_button_asks_for_the_analysis_otherwise(slide: Site, open_viewer: OpenPage) -> None:

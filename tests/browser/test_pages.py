@@ -1,13 +1,11 @@
 """The pages as people use them: by keyboard, on a narrow window, with a screen reader."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, wait_for_heatmap, wait_for_tiles
+from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap, wait_for_tiles
 from tests.browser.site import Site
 from tests.slides import make_slide
 
@@ -84,13 +82,14 @@ def test_a_missing_folder_is_named_and_the_other_slides_stay(
     expect(page.locator(".slide")).to_have_count(4)
 
 
-def test_worklist_without_folders_says_how_to_name_one(tmp_path: Path, open_page: OpenPage) -> None:
-    site = Site(tmp_path, slides=False)
+def test_worklist_without_folders_says_how_to_name_one(
+    make_site: MakeSite, open_page: OpenPage
+) -> None:
+    site = make_site(slides=False)
     site.scan()
     site.start()
     page = open_page(f"{site.url}/")
     expect(page.locator("#empty")).to_contain_text("make serve SLIDES=")
-    site.close()
 
 
 def test_a_slide_is_reviewed_by_keyboard_alone(library: Site, open_page: OpenPage) -> None:

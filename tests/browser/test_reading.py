@@ -1,13 +1,11 @@
 """Verdicts: given by keyboard, kept with a name, seen by others, and blind where that is asked."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, wait_for_heatmap
+from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap
 from tests.browser.site import Site
 from tests.slides import make_slide
 
@@ -133,9 +131,9 @@ def test_somebody_elses_change_is_told_and_nothing_is_lost(
 
 
 def test_a_blind_read_opens_the_heat_map_with_the_first_verdict(
-    tmp_path: Path, open_page: OpenPage
+    make_site: MakeSite, open_page: OpenPage
 ) -> None:
-    site = fill(Site(tmp_path, blind_first_read=("all",)))
+    site = fill(make_site(blind_first_read=("all",)))
     page = opened(site, open_page)
     expect(page.locator("#reading-locked")).to_be_visible()
     expect(page.locator("#heat-none")).to_contain_text("after your first verdict")
@@ -152,7 +150,6 @@ def test_a_blind_read_opens_the_heat_map_with_the_first_verdict(
     expect(page.locator("#verdict-count")).to_have_text("2 verdicts")
     page.click("#verdict-count")
     expect(page.locator("#verdict-list li").last).to_contain_text("without the heat map")
-    site.close()
 
 
 def test_a_verdict_sent_twice_is_one(library: Site, open_page: OpenPage) -> None:

@@ -1,6 +1,5 @@
 """The tour: hot spots by keyboard alone, what was seen and said kept, the sweep, the trail."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, wait_for_heatmap
+from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap
 from tests.browser.site import Site
 from tests.slides import EOSIN, GLASS, make_slide
 
@@ -338,27 +337,24 @@ def test_a_running_analysis_says_when_hot_spots_come(site: Site, open_page: Open
 
 
 def test_a_locked_slide_shows_nothing_of_it_but_can_be_swept(
-    tmp_path: Path, open_page: OpenPage
+    make_site: MakeSite, open_page: OpenPage
 ) -> None:
-    site = Site(tmp_path / "blind", blind_first_read=("slides",))
-    try:
-        make_slide(site.slides / "spots.tif", SIZE_PX, draw=draw(GRID))
-        site.scan()
-        site.finished("spots.tif", GRID, **STEPS)
-        site.start()
-        page = opened(site, open_page)
-        expect(page.locator("#spots-note")).to_contain_text(
-            "after your first verdict", timeout=PATIENCE_MS
-        )
-        expect(page.locator(".spot, .spot-mark, #analysis-cautions li")).to_have_count(
-            0, timeout=PATIENCE_MS
-        )
-        page.click("#tour-sweep")
-        page.locator("#map").focus()
-        page.keyboard.press("n")
-        expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
-    finally:
-        site.close()
+    site = make_site(blind_first_read=("slides",))
+    make_slide(site.slides / "spots.tif", SIZE_PX, draw=draw(GRID))
+    site.scan()
+    site.finished("spots.tif", GRID, **STEPS)
+    site.start()
+    page = opened(site, open_page)
+    expect(page.locator("#spots-note")).to_contain_text(
+        "after your first verdict", timeout=PATIENCE_MS
+    )
+    expect(page.locator(".spot, .spot-mark, #analysis-cautions li")).to_have_count(
+        0, timeout=PATIENCE_MS
+    )
+    page.click("#tour-sweep")
+    page.locator("#map").focus()
+    page.keyboard.press("n")
+    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
 
 
 def test_warnings_stand_with_the_result_and_the_legend(page: Page) -> None:
