@@ -35,8 +35,11 @@ class Running:
 
     def child(self, command: str) -> psutil.Process | None:
         """The child that carries out a command of ours."""
-        below = self.tree()[1:]
-        return next((p for p in below if p.ppid() == self.process.pid and command in args(p)), None)
+        try:
+            below = psutil.Process(self.process.pid).children()
+        except psutil.NoSuchProcess:
+            return None
+        return next((p for p in below if command in args(p)), None)
 
     def send(self, number: signal.Signals) -> int:
         """Send a signal and wait; the exit code."""

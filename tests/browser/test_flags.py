@@ -254,6 +254,7 @@ def test_what_is_written_after_a_flag_whose_answer_was_lost_is_kept(open_as, fla
         route.abort()
 
     page.route(re.compile(r"/flags$|/healthz"), take_and_break_off)
+    assert page.evaluate("fetch('/healthz').then(() => 'answered', () => 'cut')") == "cut"
     page.keyboard.press("f")
     expect(page.locator("#flag-saving")).to_have_attribute("data-state", "waiting")
     page.fill("#flag-reason", "Look here")
