@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.site import Site
 
@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 SIZE_PX = {"width": 1000, "height": 720}
+# A page may have to wait long for its turn on a busy machine; what never comes still fails.
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

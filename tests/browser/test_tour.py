@@ -26,11 +26,8 @@ GRID[20, 50] = 0.6  # rank 3
 MIDDLES = {1: (40.5, 30.5), 3: (50.5, 20.5)}
 
 
-PATIENCE_MS = 30_000  # on a busy machine
-
-
 def has_spots(page: Page, count: int) -> None:
-    expect(page.locator(".spot")).to_have_count(count, timeout=PATIENCE_MS)
+    expect(page.locator(".spot")).to_have_count(count)
 
 
 def draw(grid: np.ndarray) -> np.ndarray:
@@ -67,7 +64,7 @@ def page(library: Site, open_page: OpenPage) -> Page:
 
 
 def status(page: Page, text: str) -> None:
-    expect(page.locator("#tour-status")).to_have_text(text, timeout=PATIENCE_MS)
+    expect(page.locator("#tour-status")).to_have_text(text)
 
 
 def centre(page: Page) -> tuple[float, float, float]:
@@ -103,7 +100,7 @@ def hotspots(page: Page, site: Site, seen: int) -> dict[str, Any]:
 
 
 def wait_for_seen(page: Page, text: str) -> None:
-    expect(page.locator("#spots-progress")).to_have_text(text, timeout=PATIENCE_MS)
+    expect(page.locator("#spots-progress")).to_have_text(text)
 
 
 def test_a_slide_is_toured_by_keyboard_alone(page: Page, library: Site) -> None:
@@ -123,9 +120,7 @@ def test_a_slide_is_toured_by_keyboard_alone(page: Page, library: Site) -> None:
     is_at(page, *MIDDLES[3], 20)
     wait_for_seen(page, "All 3 hot spots are seen: 1 agreed, 1 disagreed")
     page.keyboard.press("n")
-    expect(page.locator("#toast")).to_have_text(
-        "All 3 hot spots are seen: 1 agreed, 1 disagreed", timeout=PATIENCE_MS
-    )
+    expect(page.locator("#toast")).to_have_text("All 3 hot spots are seen: 1 agreed, 1 disagreed")
 
     shown = hotspots(page, library, seen=3)
     assert [spot["review"]["opinion"] for spot in shown["items"]] == ["agree", "disagree", None]
@@ -156,7 +151,7 @@ def test_what_others_say_is_shown_beside_it(page: Page, library: Site, open_page
     page.keyboard.press("k")
     wait_for_seen(page, "2 of 3 seen: 1 disagreed")
     other = opened(library, open_page, "Ben")
-    expect(other.locator(".spot-others").first).to_have_text("Ann disagrees", timeout=PATIENCE_MS)
+    expect(other.locator(".spot-others").first).to_have_text("Ann disagrees")
 
 
 def test_the_same_key_takes_an_opinion_back(page: Page, library: Site) -> None:
@@ -182,9 +177,7 @@ def test_the_magnification_is_remembered(page: Page) -> None:
 def test_a_spot_of_the_list_is_gone_to(page: Page) -> None:
     page.locator(".spot").nth(2).click()
     is_at(page, *MIDDLES[3], 20)
-    expect(page.locator(".spot").nth(2)).to_have_attribute(
-        "aria-current", "true", timeout=PATIENCE_MS
-    )
+    expect(page.locator(".spot").nth(2)).to_have_attribute("aria-current", "true")
     picture = page.locator(".spot-picture").nth(2)
     picture.scroll_into_view_if_needed()
     page.wait_for_function(
@@ -193,15 +186,15 @@ def test_a_spot_of_the_list_is_gone_to(page: Page) -> None:
 
 
 def test_numbers_on_the_slide_can_be_switched_off(page: Page) -> None:
-    expect(page.locator(".spot-mark")).to_have_count(3, timeout=PATIENCE_MS)
+    expect(page.locator(".spot-mark")).to_have_count(3)
     page.locator(".spot-mark", has_text="2").click()
     status(page, "Hot spot 2 of 3")
     page.keyboard.press("Shift+H")
-    expect(page.locator(".spot-mark")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".spot-mark")).to_have_count(0)
     page.reload()
     page.wait_for_selector("body[data-ready]")
     has_spots(page, 3)
-    expect(page.locator(".spot-mark")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".spot-mark")).to_have_count(0)
 
 
 def test_a_flag_knows_its_hot_spot(page: Page, library: Site) -> None:
@@ -224,21 +217,21 @@ def test_without_a_name_nothing_is_asked_until_there_is_an_opinion(
     has_spots(page, 3)
     page.keyboard.press("n")
     wait_for_seen(page, "1 of 3 seen")
-    expect(page.locator("#spots-unsigned")).to_contain_text("not kept yet", timeout=PATIENCE_MS)
-    expect(page.locator("dialog[open]")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator("#spots-unsigned")).to_contain_text("not kept yet")
+    expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("j")
     page.fill("#reader-name", "Ann")
     page.keyboard.press("Enter")
     wait_for_seen(page, "2 of 3 seen: 1 agreed")
-    expect(page.locator("#spots-unsigned")).to_have_text("", timeout=PATIENCE_MS)
+    expect(page.locator("#spots-unsigned")).to_have_text("")
     assert hotspots(page, library, seen=2)["agreed"] == 1
 
 
 def test_a_slide_without_hot_spots_offers_the_sweep(library: Site, open_page: OpenPage) -> None:
     page = opened(library, open_page, name="none.tif")
-    expect(page.locator("#spots-none")).to_contain_text("no proof of absence", timeout=PATIENCE_MS)
+    expect(page.locator("#spots-none")).to_contain_text("no proof of absence")
     page.click("#spots-sweep")
-    expect(page.locator("#sweep-start")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-start")).to_be_visible()
 
 
 # ---- the sweep --------------------------------------------------------------------------------
@@ -253,7 +246,7 @@ def test_the_sweep_covers_the_tissue_by_one_key_and_goes_on_after_a_reload(
     page.keyboard.press("n")
     slide = library.slide("spots.tif")
     address = f"{library.url}/api/v1/slides/{slide['id']}/sweep"
-    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ")
     sweep = page.request.get(address).json()["sweep"]
     fields = sweep["centres_l0_px"]
     assert len(fields) > 6
@@ -261,7 +254,7 @@ def test_the_sweep_covers_the_tissue_by_one_key_and_goes_on_after_a_reload(
 
     for n in (2, 3):
         page.keyboard.press("n")
-        expect(page.locator("#sweep-status")).to_contain_text(f"Field {n} of ", timeout=PATIENCE_MS)
+        expect(page.locator("#sweep-status")).to_contain_text(f"Field {n} of ")
         is_at(page, fields[n - 1][0] / STEP_PX, fields[n - 1][1] / STEP_PX, 40)
     page.wait_for_function(
         "async url => (await (await fetch(url)).json()).sweep.seen.length === 3", arg=address
@@ -269,12 +262,12 @@ def test_the_sweep_covers_the_tissue_by_one_key_and_goes_on_after_a_reload(
     page.reload()
     page.wait_for_selector("body[data-ready]")
     page.click("#tour-sweep")
-    expect(page.locator("#sweep-status")).to_contain_text("Field 3 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 3 of ")
     page.locator("#map").focus()
     page.keyboard.press("n")
-    expect(page.locator("#sweep-status")).to_contain_text("Field 4 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 4 of ")
     page.keyboard.press("Shift+N")
-    expect(page.locator("#sweep-status")).to_contain_text("Field 3 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 3 of ")
 
 
 def test_the_end_of_the_sweep_is_told(page: Page) -> None:
@@ -283,12 +276,12 @@ def test_the_end_of_the_sweep_is_told(page: Page) -> None:
     page.locator("#map").focus()
     page.keyboard.press("n")
     status_line = page.locator("#sweep-status")
-    expect(status_line).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
+    expect(status_line).to_contain_text("Field 1 of ")
     count = int((status_line.text_content() or "").split(" of ")[1].split(",")[0])
     for n in range(2, count + 1):
         page.keyboard.press("n")
         wanted = f"All {count} fields seen." if n == count else f"Field {n} of {count}"
-        expect(status_line).to_contain_text(wanted, timeout=PATIENCE_MS)
+        expect(status_line).to_contain_text(wanted)
 
 
 # ---- the trail --------------------------------------------------------------------------------
@@ -296,11 +289,9 @@ def test_the_end_of_the_sweep_is_told(page: Page) -> None:
 
 def test_what_was_viewed_is_recorded_once_it_is_wished(page: Page) -> None:
     page.keyboard.press("n")
-    expect(page.locator("#trail-share")).to_have_text("", timeout=PATIENCE_MS)
+    expect(page.locator("#trail-share")).to_have_text("")
     page.check("#trail-record")
-    expect(page.locator("#trail-share")).to_contain_text(
-        "% of the tissue was on your screen", timeout=PATIENCE_MS
-    )
+    expect(page.locator("#trail-share")).to_contain_text("% of the tissue was on your screen")
     page.wait_for_function(
         "() => !document.getElementById('trail-share').textContent.startsWith('0 ')"
     )
@@ -311,9 +302,9 @@ def test_what_was_viewed_is_recorded_once_it_is_wished(page: Page) -> None:
     assert page.evaluate(painted)
     page.reload()
     page.wait_for_selector("body[data-ready]")
-    expect(page.locator("#trail-record")).to_be_checked(timeout=PATIENCE_MS)
+    expect(page.locator("#trail-record")).to_be_checked()
     page.click("#trail-forget")
-    expect(page.locator("#trail-record")).not_to_be_checked(timeout=PATIENCE_MS)
+    expect(page.locator("#trail-record")).not_to_be_checked()
     page.wait_for_function(painted.replace(".some(v => v)", ".every(v => !v)"))
 
 
@@ -345,25 +336,17 @@ def test_a_locked_slide_shows_nothing_of_it_but_can_be_swept(
     site.finished("spots.tif", GRID, **STEPS)
     site.start()
     page = opened(site, open_page)
-    expect(page.locator("#spots-note")).to_contain_text(
-        "after your first verdict", timeout=PATIENCE_MS
-    )
-    expect(page.locator(".spot, .spot-mark, #analysis-cautions li")).to_have_count(
-        0, timeout=PATIENCE_MS
-    )
+    expect(page.locator("#spots-note")).to_contain_text("after your first verdict")
+    expect(page.locator(".spot, .spot-mark, #analysis-cautions li")).to_have_count(0)
     page.click("#tour-sweep")
     page.locator("#map").focus()
     page.keyboard.press("n")
-    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ")
 
 
 def test_warnings_stand_with_the_result_and_the_legend(page: Page) -> None:
-    expect(page.locator("#analysis-cautions")).to_contain_text(
-        "The model is not calibrated", timeout=PATIENCE_MS
-    )
-    expect(page.locator("#heat-cautions")).to_have_text(
-        "Caution: model not calibrated.", timeout=PATIENCE_MS
-    )
+    expect(page.locator("#analysis-cautions")).to_contain_text("The model is not calibrated")
+    expect(page.locator("#heat-cautions")).to_have_text("Caution: model not calibrated.")
 
 
 def test_two_models_can_be_chosen_between_and_compared(library: Site, open_page: OpenPage) -> None:
@@ -378,10 +361,8 @@ def test_two_models_can_be_chosen_between_and_compared(library: Site, open_page:
     page = opened(library, open_page)
     has_spots(page, 2)  # of the newest
     page.locator("#agreement summary").click()
-    expect(page.locator("#agreement-facts")).to_contain_text(
-        "Largest difference", timeout=PATIENCE_MS
-    )
-    expect(page.locator("#agreement-facts")).to_contain_text("0.750", timeout=PATIENCE_MS)
+    expect(page.locator("#agreement-facts")).to_contain_text("Largest difference")
+    expect(page.locator("#agreement-facts")).to_contain_text("0.750")
     page.click("#agreement-largest")
     is_at(page, *MIDDLES[1], 20)
     page.select_option("#models-shown", index=1)
@@ -402,5 +383,5 @@ def test_no_barrier_in_the_tour(library: Site, open_page: OpenPage, scheme: str)
     assert Axe().run(page).response["violations"] == []
     page.click("#tour-sweep")
     page.click("#sweep-start")
-    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ", timeout=PATIENCE_MS)
+    expect(page.locator("#sweep-status")).to_contain_text("Field 1 of ")
     assert Axe().run(page).response["violations"] == []
