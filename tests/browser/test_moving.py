@@ -39,11 +39,17 @@ def view(page: Page) -> dict[str, float]:
     fields: dict[str, float] = page.evaluate(
         """async () => {
           const frame = () => new Promise(requestAnimationFrame);
+          // The address is written a quarter of a second after the view has come to rest.
+          const panes = '.leaflet-map-pane, .leaflet-tile-container';
+          const look = () => [...document.querySelectorAll(panes)]
+            .map(pane => pane.style.transform + pane.className)
+            .concat(location.hash).join();
           let before = null;
           for (let same = 0; same < 25; ) {
             await frame();
-            same = location.hash === before ? same + 1 : 0;
-            before = location.hash;
+            const now = look();
+            same = now === before ? same + 1 : 0;
+            before = now;
           }
           const fields = new URLSearchParams(location.hash.slice(1));
           return Object.fromEntries(['x', 'y', 'mag'].map(n => [n, Number(fields.get(n))]));

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.browser
 SIZE_PX = (4003, 3001)
 MAX_LEVEL = 12  # 2^12 ≥ 4003
 CENTRE = {"x": 2000, "y": 1500}
+# Share of the looked-at part that a seam of a pixel's width may take while a zoom is under way; the
+# smallest tile that could be missing takes twenty times as much.
+HAIRLINE = 0.002
 
 
 @pytest.fixture
@@ -217,7 +220,7 @@ def test_nothing_flashes_while_the_server_is_slow(
     for key in ("ArrowRight", "ArrowDown", "6", "ArrowLeft", "3", "+", "-"):
         page.keyboard.press(key)
         worst = max(worst, blank(page, device_pixel_ratio))
-    assert worst == 0
+    assert worst <= HAIRLINE
 
 
 def test_finer_tiles_stay_until_the_coarser_ones_are_there(page: Page, gate: Gate) -> None:
