@@ -13,6 +13,8 @@ CONNECTIONS = 8
 PIECE_BYTES = 1 << 18
 # A server that is silent for so long on all connections has lost what it was asked.
 SILENT_S = 20.0
+# Fewer latencies than this have no 95th percentile.
+LEAST_ANSWERS = 2
 MB = 1024 * 1024
 
 
@@ -28,8 +30,10 @@ class Result:
     unanswered: int = 0
 
     def figures(self) -> dict[str, float]:
-        """What the JSON shows of a run."""
+        """What the JSON shows of a run; raises SilentError if nothing was answered."""
         count = len(self.latencies_s)
+        if count < LEAST_ANSWERS:
+            raise SilentError(f"{count} answers, {self.unanswered} requests without one")
         return {
             "tiles": count,
             "tiles_per_s": count / self.wall_s,
@@ -39,6 +43,10 @@ class Result:
             "rss_mb": self.rss_mb,
             "unanswered": self.unanswered,
         }
+
+
+class SilentError(Exception):
+    """The server answered too little to be measured."""
 
 
 class WrongAnswerError(Exception):

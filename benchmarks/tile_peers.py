@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO
 
 import psutil
 
@@ -69,7 +70,8 @@ class ContextRunning:
     @contextmanager
     def running(self) -> Iterator[Running]:
         """The server, until the block ends."""
-        with socket.socket() as listener:
+        # A file, for a pipe that nobody empties would stop a server that logs each request.
+        with TemporaryFile() as errors, socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             port = free_port()
             fds: tuple[int, ...] = ()
@@ -85,26 +87,26 @@ class ContextRunning:
                 cwd=self._folder,
                 pass_fds=fds,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=errors,
                 preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE % (os.cpu_count() or 1)}),
             )
             if self._listener:
                 listener.close()
             try:
                 process = psutil.Process(server.pid)
-                _await(server, port)
+                _await(server, port, errors)
                 _check_owner(process, port)
                 yield Running(process, port, self._path(port))
             finally:
                 _end(server)
 
 
-def _await(server: "subprocess.Popen[bytes]", port: int) -> None:
+def _await(server: "subprocess.Popen[bytes]", port: int, errors: IO[bytes]) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            said = server.stderr.read().decode(errors="replace")[-2000:] if server.stderr else ""
-            raise PeerMissingError(f"the server ended: {said}")
+            errors.seek(0)
+            raise PeerMissingError(f"the server ended: {errors.read().decode()[-2000:]}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
@@ -138,8 +140,6 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
     for process in tree:
         if process.is_running():
             process.kill()
-    if server.stderr:
-        server.stderr.close()
 
 
 # ---- Sentinode ---------------------------------------------------------------------------------
