@@ -1,29 +1,30 @@
 // @ts-check
-import { lookupTable } from './colormaps.js';
 import { HeatmapGrid } from './heatmap-grid.js';
 import { paintCells, tilesOf } from './heatmap-painter.js';
+import { PROBABILITY } from './heatmap-styles.js';
 import { SnappedGridLayer } from './snapped-grid-layer.js';
 
 /**
- * @typedef {import('./heatmap-store.js').HeatmapStore} HeatmapStore
+ * @typedef {import('./types.d.ts').CellStore} CellStore
  * @typedef {import('./types.d.ts').OverlaySettings} OverlaySettings
  */
 
 /** The heat map over the slide. Its colours come from the browser: no setting asks the server. */
 export class HeatmapLayer extends SnappedGridLayer {
   /**
-   * @param {HeatmapStore} store
+   * @param {CellStore} store
    * @param {{width: number, height: number}} slide_l0_px
    * @param {OverlaySettings} settings
-   * @param {L.GridLayerOptions} [options]
+   * @param {import('./heatmap-styles.js').HeatmapStyle} [style]
    */
-  constructor(store, slide_l0_px, settings, options = {}) {
-    super({ tileSize: 256, keepBuffer: 1, className: 'heatmap-layer', ...options });
+  constructor(store, slide_l0_px, settings, style = PROBABILITY) {
+    super({ tileSize: 256, keepBuffer: 1, className: 'heatmap-layer' });
     this.store = store;
+    this.style = style;
     this.grid = new HeatmapGrid(store.info, slide_l0_px);
     this._repaintFrame = 0;
     this._settings = settings;
-    this._lut = lookupTable(settings);
+    this._lut = style.table(settings);
   }
 
   /** The level of the heat map that is shown at the map's zoom. */
@@ -34,7 +35,7 @@ export class HeatmapLayer extends SnappedGridLayer {
   /** @param {OverlaySettings} settings */
   setSettings(settings) {
     this._settings = settings;
-    this._lut = lookupTable(settings);
+    this._lut = this.style.table(settings);
     this.applyVisibility();
     this.repaint();
   }
@@ -116,7 +117,8 @@ export class HeatmapLayer extends SnappedGridLayer {
     const view = this._views.get(canvas);
     const context = canvas.getContext('2d');
     if (!view?.width || !view.height || !context) return;
-    const style = { lut: this._lut, smooth: this._settings.smooth, hatch: this._settings.hatch };
+    const { smooth, hatch } = this._settings;
+    const style = { lut: this._lut, smooth, hatch: hatch || this.style.alwaysHatched };
     paintCells(context, this.store, this.grid, this._levelOf(view), view, style);
   }
 

@@ -5,7 +5,7 @@
  */
 
 /**
- * @typedef {import('./heatmap-store.js').HeatmapStore} HeatmapStore
+ * @typedef {import('./types.d.ts').CellStore} CellStore
  * @typedef {import('./heatmap-grid.js').HeatmapGrid} HeatmapGrid
  * @typedef {{left: number, top: number, width: number, height: number, scale: number}} View
  *   device pixels from the slide's origin; `scale` device px per level-0 px
@@ -71,7 +71,7 @@ export function tilesOf(grid, level, view, tileCells) {
 
 /**
  * @param {CanvasRenderingContext2D} context of a canvas of view.width × view.height
- * @param {HeatmapStore} store
+ * @param {CellStore} store
  * @param {HeatmapGrid} grid
  * @param {number} level
  * @param {View} view
@@ -104,7 +104,7 @@ export function paintCells(context, store, grid, level, view, style) {
 
 /**
  * @param {Uint8Array} values
- * @param {HeatmapStore} store
+ * @param {CellStore} store
  * @param {number} level
  * @param {Int32Array} columns
  * @param {number} row
@@ -133,7 +133,7 @@ function cellRow(values, store, level, columns, row) {
  * Bilinear between cell centres, for looks alone. A pixel of a cell that was not analysed stays
  * empty, and such cells lend nothing to their neighbours.
  * @param {Uint8Array} values
- * @param {HeatmapStore} store
+ * @param {CellStore} store
  * @param {HeatmapGrid} grid
  * @param {number} level
  * @param {View} view

@@ -36,6 +36,16 @@ export class HeatmapStore {
   }
 
   /**
+   * A tile, if it is at hand.
+   * @param {number} level
+   * @param {number} column
+   * @param {number} row
+   */
+  tile(level, column, row) {
+    return this._tiles.get(keyOf(level, column, row));
+  }
+
+  /**
    * The values of a tile, or of a coarser one that covers it (`shift` levels up), if at hand.
    * @param {number} level
    * @param {number} column
@@ -44,7 +54,7 @@ export class HeatmapStore {
    */
   find(level, column, row) {
     for (let shift = 0; level + shift < this.info.levels; shift++) {
-      const tile = this._tiles.get(keyOf(level + shift, column >> shift, row >> shift));
+      const tile = this.tile(level + shift, column >> shift, row >> shift);
       if (tile) return { values: tile.values, width: tile.width, shift };
     }
     return undefined;
@@ -137,8 +147,18 @@ export class HeatmapStore {
    */
   valueAt(level, column, row) {
     const size = this.tileCells;
-    const tile = this._tiles.get(keyOf(level, Math.floor(column / size), Math.floor(row / size)));
+    const tile = this.tile(level, Math.floor(column / size), Math.floor(row / size));
     return tile?.values[(row % size) * tile.width + (column % size)];
+  }
+
+  /**
+   * What the probe reads of a cell: of one heat map one value.
+   * @param {number} level
+   * @param {number} column
+   * @param {number} row
+   */
+  valuesAt(level, column, row) {
+    return [this.valueAt(level, column, row)];
   }
 }
 

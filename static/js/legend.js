@@ -1,11 +1,13 @@
 // @ts-check
 import { COLORMAPS, cssGradient } from './colormaps.js';
 import { byId, hideKeepingFocus, make, setText } from './dom.js';
+import { differenceGradient } from './heatmap-styles.js';
 import { TEXTS } from './texts.js';
 
 /**
  * @typedef {import('./overlay-state.js').OverlayState} OverlayState
  * @typedef {import('./types.d.ts').HeatmapInfo} HeatmapInfo
+ * @typedef {import('./types.d.ts').ModelInfo} ModelInfo
  */
 
 /** The legend of the heat map and its controls: the colour bar is the slider of the two limits. */
@@ -20,6 +22,8 @@ export class Legend {
     this._smooth = byId('heat-smooth', HTMLInputElement);
     this._hatch = byId('heat-hatch', HTMLInputElement);
     this._threshold = 0;
+    this._maximum = TEXTS.heat.maximum;
+    byId('difference-bar').style.backgroundImage = differenceGradient();
     this._colormap.append(...COLORMAPS.map(optionOf));
     this._listen();
     state.subscribe(() => this._show());
@@ -74,14 +78,29 @@ export class Legend {
   setLevel(level) {
     const note = byId('heat-maximum');
     note.hidden = level === 0;
-    setText(note, TEXTS.heat.maximum(2 ** level));
+    setText(note, this._maximum(2 ** level));
   }
 
-  /** @param {number | null} p the value under the cursor, shown on the bar */
-  setProbe(p) {
-    const mark = byId('heat-probe');
-    mark.hidden = p === null;
-    if (p !== null) mark.style.left = percent(p);
+  /**
+   * Explain a difference instead of a heat map; the level is to be said anew then.
+   * @param {[ModelInfo, ModelInfo] | null} models the shown one and the other
+   */
+  setDifference(models) {
+    byId('heat-controls').classList.toggle('is-difference', !!models);
+    this._maximum = models ? TEXTS.difference.maximum : TEXTS.heat.maximum;
+    if (!models) return;
+    const [mine, other] = models.map(({ name, version }) => TEXTS.heat.model(name, version));
+    setText(byId('difference-higher'), TEXTS.difference.higher(mine));
+    setText(byId('difference-lower'), TEXTS.difference.lower(other));
+    byId('difference-uncalibrated').hidden = models.every(({ calibrated }) => calibrated);
+  }
+
+  /** @param {number | null} place on the bar of the value under the cursor, 0…1 */
+  setProbe(place) {
+    for (const mark of [byId('heat-probe'), byId('difference-probe')]) {
+      mark.hidden = place === null;
+      if (place !== null) mark.style.left = percent(place);
+    }
   }
 
   _show() {

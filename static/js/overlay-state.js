@@ -26,6 +26,8 @@ export class OverlayState {
     /** Before the model is known, the lower limit is a stand-in that no link may carry on. */
     this.lowerIsKnown = this._lowerIsChosen;
     this._hatchIsChosen = false;
+    /** Whether what is shown has the two limits: keys change none that nobody sees. */
+    this.hasRange = true;
     /** @type {(() => void)[]} */
     this._listeners = [];
   }
@@ -70,6 +72,7 @@ export class OverlayState {
 
   /** @param {1 | -1} direction */
   stepLower(direction) {
+    if (!this.hasRange) return;
     const next = Math.round(this.settings.lower / STEP + direction) * STEP;
     this.set({ lower: Math.min(this.settings.upper, Math.max(0, Number(next.toFixed(2)))) });
   }

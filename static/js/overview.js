@@ -1,5 +1,4 @@
 // @ts-check
-import { lookupTable } from './colormaps.js';
 import { byId } from './dom.js';
 import { paintCells } from './heatmap-painter.js';
 import { toLatLng, viewRect } from './plane.js';
@@ -103,9 +102,10 @@ export class Overview {
     const context = this._canvas.getContext('2d');
     const { width, height } = this._canvas;
     if (!context || !this._layer || !width || !height) return;
-    const { store, grid } = this._layer;
+    const { store, grid, style } = this._layer;
     const view = { left: 0, top: 0, width, height, scale: width / this._info.widthPx };
-    const style = { lut: lookupTable(this._state.settings), smooth: false, hatch: false };
-    paintCells(context, store, grid, grid.levels - 1, view, style);
+    const lut = style.table(this._state.settings);
+    const look = { lut, smooth: false, hatch: style.alwaysHatched };
+    paintCells(context, store, grid, grid.levels - 1, view, look);
   }
 }

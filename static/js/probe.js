@@ -1,7 +1,7 @@
 // @ts-check
-import { colorAt, toProbability } from './colormaps.js';
+import { toProbability } from './colormaps.js';
 import { byId, setText } from './dom.js';
-import { millimetres, probability, thousands } from './format.js';
+import { millimetres, thousands } from './format.js';
 import { toL0, toLatLng } from './plane.js';
 import { TEXTS } from './texts.js';
 
@@ -23,13 +23,13 @@ export class Probe {
    * @param {L.Map} map
    * @param {import('./scale.js').Scale} scale
    * @param {OverlayState} state
-   * @param {(p: number | null) => void} onValue
+   * @param {(place: number | null) => void} onPlace where the value stands on the colour bar, 0…1
    */
-  constructor(map, scale, state, onValue) {
+  constructor(map, scale, state, onPlace) {
     this._map = map;
     this._scale = scale;
     this._state = state;
-    this._onValue = onValue;
+    this._onPlace = onPlace;
     /** @type {HeatmapLayer | null} */
     this._layer = null;
     /** @type {L.LatLng | null} */
@@ -74,12 +74,11 @@ export class Probe {
   show() {
     const cell = this._cell();
     const value = cell && this._layer?.store.valueAt(cell.level, cell.column, cell.row);
-    const p = value ? toProbability(value) : null;
-    this._showValue(cell, value, p);
+    this._showValue(cell, value);
     this._showOutline(cell);
     setText(byId('probe-place'), this._at ? this._place(toL0(this._at)) : '');
     byId('probe').hidden = !this._layer && !this._at;
-    this._onValue(p);
+    this._onPlace(value ? toProbability(value) : null);
   }
 
   /** @returns {Cell | undefined} */
@@ -91,31 +90,31 @@ export class Probe {
   /**
    * @param {Cell | undefined} cell
    * @param {number | undefined} value
-   * @param {number | null} p
    */
-  _showValue(cell, value, p) {
+  _showValue(cell, value) {
+    const style = value ? this._layer?.style : undefined;
     const swatch = byId('probe-swatch');
-    swatch.hidden = p === null;
-    if (p !== null) {
-      const rgb = colorAt(this._state.settings.colormap, p).join(' ');
-      swatch.style.backgroundColor = `rgb(${rgb})`;
+    swatch.hidden = !style;
+    if (style && value) {
+      swatch.style.backgroundColor = style.colour(value, this._state.settings);
     }
-    setText(byId('probe-value'), this._valueText(cell, value, p));
+    setText(byId('probe-value'), this._valueText(cell, value));
     const side = cell ? 2 ** cell.level : 1;
-    setText(byId('probe-note'), p !== null && side > 1 ? TEXTS.probe.block(side) : '');
+    setText(byId('probe-note'), style && side > 1 ? style.block(side) : '');
   }
 
   /**
    * @param {Cell | undefined} cell
    * @param {number | undefined} value
-   * @param {number | null} p
    */
-  _valueText(cell, value, p) {
+  _valueText(cell, value) {
     if (!this._layer) return '';
     if (!this._at) return TEXTS.probe.none;
     if (!cell) return TEXTS.probe.outside;
-    if (p !== null) return probability(p);
-    return value === 0 ? TEXTS.probe.notAnalysed : TEXTS.probe.loading;
+    if (value === undefined) return TEXTS.probe.loading;
+    const { store, style } = this._layer;
+    const values = store.valuesAt(cell.level, cell.column, cell.row);
+    return style.words(values.map(each => (each ? toProbability(each) : null)));
   }
 
   /** @param {{x: number, y: number}} point */

@@ -240,6 +240,8 @@ export const TEXTS = {
 
   probe: {
     none: 'Point at the slide, or tap it, to read values.',
+    value: (/** @type {number | null} */ p) =>
+      p === null ? TEXTS.probe.notAnalysed : probability(p),
     notAnalysed: 'not analysed',
     loading: '…',
     outside: 'outside the analysed area',
@@ -330,6 +332,7 @@ export const TEXTS = {
     compare: 'Compare with another model',
     with: 'With',
     largest: 'Go to the largest difference',
+    difference: 'Show the difference on the slide',
     agreement: (/** @type {Agreement} */ found) => [
       ['Cells compared', thousands(found.cells_compared)],
       ['Above in both', thousands(found.cells_both)],
@@ -340,6 +343,35 @@ export const TEXTS = {
       ['Mean difference', difference(found.mean_absolute_difference)],
       ['Largest difference', difference(found.max_absolute_difference)],
     ],
+  },
+
+  difference: {
+    scale: 'Difference of the tumour probabilities',
+    bar: 'Colours from −1, the other model higher, over 0 to +1, the shown model higher',
+    higher: (/** @type {string} */ name) => `Orange: higher in ${name} (shown)`,
+    lower: (/** @type {string} */ name) => `Blue: higher in ${name} (the other)`,
+    equal: 'Clear: no difference',
+    hatched: 'Hatched: analysed by one of them only, or by none',
+    uncalibrated:
+      'Values of a model that is not calibrated only rank cells: a difference is not one of frequencies.',
+    maximum: (/** @type {number} */ side) =>
+      `At this zoom each spot shows the highest of ${side} × ${side} cells of the one less that of the other. These may lie in different cells: zoom in to compare cell by cell.`,
+    block: (/** @type {number} */ side) => `each the highest of ${side} × ${side} cells`,
+    values: (/** @type {number | null} */ mine, /** @type {number | null} */ other) => {
+      if (mine === null && other === null) return TEXTS.probe.notAnalysed;
+      const both = `this ${TEXTS.probe.value(mine)} · other ${TEXTS.probe.value(other)}`;
+      if (mine === null || other === null) return both;
+      const shown = Number(probability(mine)) - Number(probability(other)); // that it adds up
+      return `${both} · difference ${signed(shown)}`;
+    },
+    otherCells: (/** @type {{size: boolean, place: boolean, extent: boolean}} */ differ) => {
+      const what = [
+        differ.size ? 'size' : '',
+        differ.place ? 'place' : '',
+        differ.extent ? 'number' : '',
+      ];
+      return `Not possible for these two: their cells differ in ${what.filter(Boolean).join(' and ')}.`;
+    },
   },
 
   tour: {
@@ -661,6 +693,13 @@ function opinions(agreed, disagreed) {
 /** @param {number | null} value */
 function difference(value) {
   return value === null ? '–' : value.toFixed(3);
+}
+
+/** @param {number} value with its sign; what rounds to 0 has none */
+function signed(value) {
+  const rounded = probability(Math.abs(value));
+  if (Number(rounded) === 0) return rounded;
+  return `${value > 0 ? '+' : '−'}${rounded}`;
 }
 
 /**

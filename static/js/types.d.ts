@@ -150,6 +150,20 @@ export interface HeatmapChanges {
   tiles: [number, number, number][];
 }
 
+/** Values of cells, level by level, as overlay and probe read them. */
+export interface CellStore {
+  info: HeatmapInfo;
+  readonly tileCells: number;
+  /** Called with the level of a tile that came or changed. */
+  onChange: (level: number) => void;
+  find(level: number, column: number, row: number): import('./heatmap-store.js').Found | undefined;
+  load(level: number, column: number, row: number): Promise<void>;
+  /** 1…255, 0 'not analysed', undefined 'not loaded yet'. */
+  valueAt(level: number, column: number, row: number): number | undefined;
+  /** The stored values it comes from. */
+  valuesAt(level: number, column: number, row: number): (number | undefined)[];
+}
+
 /** How the heat map is shown; all of it changes without a request. */
 export interface OverlaySettings {
   shown: boolean;

@@ -178,7 +178,7 @@ function watchAnalysis(slide, view, overlay, tour) {
     },
     onWorker: alive => panel.showWorker(alive),
   });
-  const models = new Models(slide, analysis => watcher.follow(analysis));
+  const models = new Models(slide, view, analysis => watcher.follow(analysis));
   watcher.locked = slide.locked;
   if (slide.locked) setText(byId('heat-none'), TEXTS.reading.locked);
   startAnalysis(slide, watcher, panel);

@@ -4,6 +4,7 @@ import { byId, make, setText } from '../dom.js';
 import { moment } from '../format.js';
 import { TEXTS } from '../texts.js';
 import { goToL0 } from '../viewer-map.js';
+import { DifferenceSwitch } from './difference.js';
 
 /**
  * Which model's heat map is shown, and how far two of them agree.
@@ -15,12 +16,14 @@ import { goToL0 } from '../viewer-map.js';
 export class Models {
   /**
    * @param {import('../types.d.ts').Slide} slide
+   * @param {import('../heatmap-view.js').HeatmapView} view
    * @param {(analysis: Analysis) => void} show
    */
-  constructor(slide, show) {
+  constructor(slide, view, show) {
     this._url = `/api/v1/slides/${slide.id}/analyses`;
     this._slide = slide;
     this._show = show;
+    this._difference = new DifferenceSwitch(view);
     this._shown = '';
     this._state = '';
     /** @type {Analysis[]} */
@@ -36,6 +39,7 @@ export class Models {
   follow(analysis) {
     if (this._slide.locked) return;
     if (analysis.id === this._shown && analysis.state === this._state) return;
+    if (analysis.id !== this._shown) this._difference.withdraw();
     this._shown = analysis.id;
     this._state = analysis.state;
     void this._fetch();
@@ -97,8 +101,11 @@ export class Models {
 
   async _compare() {
     const [details, list] = [byId('agreement', HTMLDetailsElement), byId('agreement-facts')];
-    if (!details.open || details.hidden || !this._other.value) return;
-    const url = `/api/v1/analyses/${this._shown}/compare/${this._other.value}`;
+    const [shown, other] = [this._shown, details.hidden ? '' : this._other.value];
+    if (!this._difference.isFor(shown, other)) this._difference.withdraw();
+    if (!details.open || !other) return;
+    void this._difference.offer(shown, other);
+    const url = `/api/v1/analyses/${shown}/compare/${other}`;
     try {
       const found = await json(url);
       setText(byId('agreement-problem'), '');
