@@ -118,12 +118,13 @@ def _await(server: "subprocess.Popen[bytes]", port: int, errors: IO[bytes]) -> N
 
 def _check_owner(process: psutil.Process, port: int) -> None:
     """Another server on the port would answer for this one."""
-    own = {process.pid, *(child.pid for child in process.children(recursive=True))}
     owners = {
         connection.pid
         for connection in psutil.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
     }
+    # After the owners: a worker may have been forked while they were looked for.
+    own = {process.pid, *(child.pid for child in process.children(recursive=True))}
     assert owners <= own, f"port {port} belongs to {owners}, not to {own}"
     cores = {tuple(psutil.Process(pid).cpu_affinity()) for pid in own}
     assert cores == {(SERVER_CORE % (os.cpu_count() or 1),)}, f"not pinned: {cores}"

@@ -35,6 +35,7 @@ LAYOUTS = {
     "aperio": {"aperio": True, "tile_px": 240, "level_factors": (1, 4)},
     "aperio, rgb": {"aperio": True, "tile_px": 240, "level_factors": (1, 4), "colours": "rgb"},
     "aperio, odd": {"aperio": True, "size_px": ODD, "level_factors": (1, 4)},
+    "tiles of 512, odd": {"tile_px": 512, "size_px": (2055, 2055), "level_factors": (1, 4)},
 }
 
 

@@ -5,6 +5,7 @@ threads (and forked processes) may share, for it has no position of its own.
 """
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from model.prediction.errors import SlideUnreadable
+from model.prediction.openslide_reader import BLOCK_PX
 from model.prediction.wsi import Wsi
 from viewer.errors import SlideChanged
 from viewer.slides.files import SlideFile
@@ -196,26 +198,34 @@ def _reads_alike(tiles: JpegTiles, level: JpegLevel, wsi: Wsi, number: int) -> b
     """Whether the tile with most in it decodes to what the slide's reader gives for its place.
 
     Where a level's size is no exact part of level 0's, OpenSlide moves what it reads by a fraction
-    of a pixel, all but the first tile. That one must be equal then, and the other one similar.
+    of a pixel, all but the first block. That one must be equal then, and the other tile similar.
     """
     for index in np.argsort(level.lengths)[: -1 - _PROBES : -1].tolist():
         row, column = divmod(index, level.columns)
         if tiles.pixels(level, column, row) is not None:
             off = _difference(tiles, level, wsi, number, (column, row))
             return off == 0 or (
-                off <= _MOVED and _difference(tiles, level, wsi, number, (0, 0)) == 0
+                off <= _MOVED and _difference(tiles, level, wsi, number, (0, 0), BLOCK_PX) == 0
             )
     return False
 
 
 def _difference(
-    tiles: JpegTiles, level: JpegLevel, wsi: Wsi, number: int, tile: tuple[int, int]
+    tiles: JpegTiles,
+    level: JpegLevel,
+    wsi: Wsi,
+    number: int,
+    tile: tuple[int, int],
+    most_px: int = sys.maxsize,
 ) -> float:
-    """The mean difference, in grey values, of a tile and what the slide's reader gives for it."""
+    """The mean difference, in grey values, of a tile and what the slide's reader gives for it.
+
+    Of a larger tile only its first `most_px` rows and columns are compared.
+    """
     decoded = tiles.pixels(level, *tile)
     x_px, y_px = tile[0] * level.tile_px, tile[1] * level.tile_px
-    width_px = min(level.tile_px, level.width_px - x_px)
-    height_px = min(level.tile_px, level.height_px - y_px)
+    width_px = min(level.tile_px, level.width_px - x_px, most_px)
+    height_px = min(level.tile_px, level.height_px - y_px, most_px)
     if decoded is None:
         return np.inf
     try:
