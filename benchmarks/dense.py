@@ -11,6 +11,7 @@ What is measured, each in one run and in turns with what it is compared to:
 - `seconds_typical_slide`: `python -m model predict` on a slide of 1,250 mm² with 188 mm² of tissue,
   from the start of the process to its end. Beside it the CPU time, which other load on the machine
   disturbs less, and the load itself.
+- `peers`: WSInfer and TIAToolbox end to end with the same net, by `benchmarks.dense_peers`.
 - where the time goes; slides of other sizes and shares of tissue; 1, 2 and 4 processes of Dask.
 
 Tissue is painted from --patches (PatchCamelyon's validation part, if it is at hand), else drawn.
@@ -33,7 +34,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks import large_slides, slide_runs
+from benchmarks import dense_peers, large_slides, slide_runs
 from benchmarks.ratios import compare
 from model.evaluation.metrics import roc_auc
 from model.evaluation.patches import PatchFolder
@@ -44,7 +45,6 @@ from model.prediction.models import DEFAULT_MODEL, Model, load_model
 BATCH_PATCHES = 32
 PATCHES = Path(__file__).resolve().parents[2] / "shared" / "data" / "pcam" / "val.zip"
 TYPICAL = (1250.0, 0.15)  # mm², share of tissue
-PEERS = "not run: TIAToolbox and WSInfer need other versions of PyTorch and zarr than Sentinode"
 Pixels = NDArray[np.uint8]
 
 
@@ -53,20 +53,21 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(1)
     model = load_model(arguments.model)
-    pixels, labels = _patches(arguments.patches, model)
+    pixels, labels = read_patches(arguments.patches, model)
     result: dict[str, Any] = {"engine": choose_engine(), "gate": _gate(model)}
     result |= engines(model, pixels, arguments.rounds)
     result |= accuracy(model, pixels, labels)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        normal = pixels[labels == 0] if labels is not None else None
-        tiles = large_slides.tiles_of_patches(normal) if normal is not None else None
-        tissue = tiles or large_slides.drawn_tiles()
-        result["tissue"] = "validation patches, normal" if tiles else "drawn"
+        tissue = tissue_of(pixels, labels)
+        result["tissue"] = "drawn" if labels is None else "validation patches, normal"
         result |= slide_runs.typical(folder, tissue, arguments.model, TYPICAL, arguments.quick)
         result["slides"] = slide_runs.table(folder, tissue, arguments.model, arguments.quick)
         result["dask"] = slide_runs.dask(folder, tissue, arguments.model, arguments.quick)
-    result |= {"peers": PEERS, "load": os.getloadavg()[0], "cores": os.cpu_count()}
+        result["peers"] = dense_peers.compare(
+            folder, tissue, arguments.model, quick=arguments.quick
+        )
+    result |= {"load": os.getloadavg()[0], "cores": os.cpu_count()}
     print(json.dumps(result, indent=None if arguments.json else 2))
 
 
@@ -159,7 +160,15 @@ def _gate(model: Model) -> dict[str, Any] | None:
     return model.gate.model_dump(exclude_none=True) if model.gate else None
 
 
-def _patches(path: Path | None, model: Model) -> tuple[Pixels | None, NDArray[np.int64] | None]:
+def tissue_of(pixels: Pixels | None, labels: NDArray[np.int64] | None) -> slide_runs.Tiles:
+    """Tiles for slides: of the normal patches, or drawn."""
+    if pixels is None or labels is None:
+        return large_slides.drawn_tiles()
+    return large_slides.tiles_of_patches(pixels[labels == 0])
+
+
+def read_patches(path: Path | None, model: Model) -> tuple[Pixels | None, NDArray[np.int64] | None]:
+    """All patches (n, h, w, 3) with their labels, if there are any."""
     if path is None:
         return None, None
     with PatchFolder(path) as folder:
@@ -167,10 +176,15 @@ def _patches(path: Path | None, model: Model) -> tuple[Pixels | None, NDArray[np
         return np.concatenate(batches), folder.labels
 
 
+def default_patches() -> Path | None:
+    """PatchCamelyon's validation part, if it is at hand."""
+    return PATCHES if PATCHES.exists() else None
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dense")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
-    parser.add_argument("--patches", type=Path, default=PATCHES if PATCHES.exists() else None)
+    parser.add_argument("--patches", type=Path, default=default_patches())
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(

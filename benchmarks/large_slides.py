@@ -3,7 +3,7 @@
 The file is small and quickly made, because equal tiles are stored once. Tissue comes from patches
 (`<0|1>/<name>.webp` in a folder or zip), laid side by side with seams; without patches it is drawn.
 Only the levels that prediction reads hold it: that of 0.97 µm and those from 7.8 µm on. The finer
-ones are plain, so nothing but their size is true of them.
+ones are plain, so nothing but their size is true of them; on wish they hold the same, magnified.
 """
 
 import struct
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.uint8]
+Places = NDArray[np.object_]  # (rows, columns) of (offset, size) of a tile in the file
+MAGNIFY = Image.Resampling.BICUBIC
 TILE_PX = 512
 MPP = 0.243
 NET_LEVEL = 2  # 0.972 µm
@@ -86,8 +88,13 @@ def tiles_of_patches(patches: Pixels) -> list[Pixels]:
     return tiles
 
 
-def write_slide(path: Path, layout: Layout, tissue: Sequence[Pixels]) -> None:
-    """Write the slide as a BigTIFF that every reader takes for a plain pyramid."""
+def write_slide(
+    path: Path, layout: Layout, tissue: Sequence[Pixels], finer_levels: bool = False
+) -> None:
+    """Write the slide as a BigTIFF that every reader takes for a plain pyramid.
+
+    With `finer_levels` the levels finer than 0.97 µm hold the tissue too, for who reads those.
+    """
     columns, rows = (int(np.ceil(mm / TILE_MM)) for mm in (layout.width_mm, layout.height_mm))
     chance = np.random.default_rng(1)
     kinds = chance.integers(0, len(tissue), (rows, columns))
@@ -99,6 +106,8 @@ def write_slide(path: Path, layout: Layout, tissue: Sequence[Pixels]) -> None:
         shrunk = [tile.reshape(64, 8, 64, 8, 3).mean((1, 3)) for tile in tissue]
         coarse = np.empty((rows * 64, columns * 64, 3), np.uint8)
         places = np.empty((rows, columns), object)
+        magnified = [_finer(writer, tile) for tile in tissue] if finer_levels else []
+        finer_places: dict[tuple[int, int], list[Places]] = {}
         for row in range(rows):
             for column in range(columns):
                 kind = kinds[row, column]
@@ -108,15 +117,22 @@ def write_slide(path: Path, layout: Layout, tissue: Sequence[Pixels]) -> None:
                 block[:] = np.where(small, shrunk[kind], np.array(GLASS))
                 if inside.all():
                     places[row, column] = whole[kind]
+                    if finer_levels:
+                        finer_places[row, column] = magnified[kind]
                 elif not inside.any():
                     places[row, column] = plain
                 else:
                     edge = np.where(inside[..., None], tissue[kind], np.array(GLASS, np.uint8))
                     places[row, column] = writer.tile(edge.astype(np.uint8))
+                    if finer_levels:
+                        finer_places[row, column] = _finer(writer, edge.astype(np.uint8))
         for level in range(NET_LEVEL):
             factor = 2 ** (NET_LEVEL - level)
             finer = np.empty((rows * factor, columns * factor), object)
             finer[:] = [[plain] * finer.shape[1]] * finer.shape[0]
+            for (row, column), levels in finer_places.items():
+                top, left = row * factor, column * factor
+                finer[top : top + factor, left : left + factor] = levels[level]
             writer.level(finer, level)
         writer.level(places, NET_LEVEL)
         for level in COARSE_LEVELS:
@@ -125,6 +141,15 @@ def write_slide(path: Path, layout: Layout, tissue: Sequence[Pixels]) -> None:
             means = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
             coarse = (means // 4).astype(np.uint8)
         writer.finish()
+
+
+def _finer(writer: "_Writer", tile: Pixels) -> "list[Places]":
+    """Where the tiles of each finer level lie that show one tile of the net's level, magnified."""
+    image, levels = Image.fromarray(tile), []
+    for level in range(NET_LEVEL):
+        side = TILE_PX * 2 ** (NET_LEVEL - level)
+        levels.append(writer.tiles(np.asarray(image.resize((side, side), MAGNIFY))))
+    return levels
 
 
 def _inside(layout: Layout, row: int, column: int) -> NDArray[np.bool_]:
