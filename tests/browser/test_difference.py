@@ -282,6 +282,17 @@ def test_other_cells_cannot_be_subtracted_and_the_page_says_why(
 
 
 @pytest.mark.usefixtures("library")
+def test_a_slide_that_is_gone_keeps_no_difference(opened: OpenPage) -> None:
+    page = opened()
+    switch_on(page)
+    # How a page finds that out is tested in test_slide_gone.py.
+    page.evaluate("async () => (await import('/static/js/banner.js')).showSlideGone()")
+    expect(page.locator("#banner-worklist")).to_be_visible()
+    expect(page.locator(".difference-only")).to_be_hidden()
+    expect(page.locator("#agreement-difference")).not_to_be_checked()
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_no_barrier_in_the_difference(opened: OpenPage, scheme: str) -> None:
     page = opened(color_scheme=scheme)
