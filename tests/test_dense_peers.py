@@ -7,12 +7,13 @@ import numpy as np
 import openslide
 import pytest
 import zarr
+from PIL import Image
 
 from benchmarks import dense_peer_runs
 from benchmarks.browser_servers import PeerMissingError
 from benchmarks.dense_peer_runs import Run, Scored, read_heatmap, read_tiatoolbox, read_wsinfer
 from benchmarks.dense_peers import difference, ratios
-from benchmarks.large_slides import MPP, TILE_MM, TILE_PX, Layout, drawn_tiles, write_slide
+from benchmarks.large_slides import MPP, TILE_MM, TILE_PX, Layout, write_slide
 from tests.heatmaps import fill, make_heatmap
 
 PATCH_MM2 = (384 * MPP / 1000) ** 2
@@ -77,15 +78,22 @@ def test_peer_that_cannot_be_installed_is_skipped_with_pips_reason(tmp_path, mon
         dense_peer_runs.peer_python("wsinfer", install=False)
 
 
+def _blobs() -> np.ndarray:
+    """A tile with shapes some 32 px wide, which survive being magnified."""
+    noise = np.random.default_rng(0).integers(0, 256, (TILE_PX // 32, TILE_PX // 32, 3), np.uint8)
+    image = Image.fromarray(noise).resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
 def test_finer_levels_show_the_same_tissue(tmp_path: Path):
-    side_mm = 2 * TILE_MM
-    layout = Layout(side_mm, side_mm, ((TILE_MM, TILE_MM, 0.6 * TILE_MM, 0.6 * TILE_MM),))
-    write_slide(tmp_path / "slide.tif", layout, drawn_tiles()[:2], finer_levels=True)
+    middle, radius = TILE_MM / 2, TILE_MM / 3
+    layout = Layout(TILE_MM, TILE_MM, ((middle, middle, radius, radius),))
+    write_slide(tmp_path / "slide.tif", layout, [_blobs()], finer_levels=True)
 
     with openslide.OpenSlide(tmp_path / "slide.tif") as slide:
         pixels = [
             np.asarray(
-                slide.read_region((0, 0), level, (2 * TILE_PX * 4 >> level,) * 2)
+                slide.read_region((0, 0), level, (TILE_PX * 4 >> level,) * 2)
                 .convert("RGB")
                 .reduce(4 >> level),
                 np.float64,
