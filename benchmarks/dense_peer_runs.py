@@ -102,7 +102,7 @@ def peer_python(name: str, install: bool) -> Path:
             [*pip, *NEEDS[name]], check=True, capture_output=True, text=True, timeout=INSTALL_S
         )
     except subprocess.CalledProcessError as error:
-        raise PeerMissingError(f"{name} cannot be installed: {_last_line(error.stderr)}") from error
+        raise PeerMissingError(f"{name} cannot be installed: {_reason(error.stderr)}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PeerMissingError(f"{name} cannot be installed: {error}") from error
     (folder / "complete").touch()
@@ -207,15 +207,17 @@ def _timed(name: str, arguments: list[str]) -> tuple[float, float]:
     seconds = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise PeerMissingError(f"{name} failed: {_last_line(done.stderr)}")
+        raise PeerMissingError(f"{name} failed: {_reason(done.stderr)}")
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, cpu_s
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")]  # pip warns after its errors
-    return (errors or lines or ["it said nothing"])[-1].strip()
+    if errors:
+        return "; ".join(errors[-2:])  # what, then why
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 PEERS: dict[str, Runner] = {"wsinfer": _wsinfer, "tiatoolbox": _tiatoolbox}
