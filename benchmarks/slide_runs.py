@@ -83,7 +83,6 @@ def predict(slide: Path, out: Path, model: Path) -> dict[str, Any]:
         "first_cells_s": first,
         "cpu_s": round(cpu, 1),
         "cells": summary["cells_analysed"],
-        "cells_by_gate": summary.get("cells_by_gate"),
         "cpu_ms_per_cell": round(cpu / max(1, summary["cells_analysed"]) * 1e3, 3),
         "peak_rss_mb": round(after.ru_maxrss / 1024),
         "load": round(os.getloadavg()[0], 1),
@@ -106,11 +105,11 @@ def parts(slide: Path, path: Path, model: Path, chunks: int = 40) -> dict[str, f
             at = time.process_time()
             region = scoring.read_region(wsi, heatmap.geometry, engine.model, chunk, cells.shape)
             read, at = read + time.process_time() - at, time.process_time()
-            scores = engine.score_cells(region, cells)
+            probabilities = engine.score_cells(region, cells)
             score, at = score + time.process_time() - at, time.process_time()
             values = np.full(cells.shape, np.nan, np.float32)
-            values[cells] = scores.probabilities
-            heatmap.write_chunk(chunk, values, np.zeros(cells.shape, np.bool_))
+            values[cells] = probabilities
+            heatmap.write_chunk(chunk, values)
             write += time.process_time() - at
     scale = len(planned) / max(1, len(chosen))
     spent |= {"reading": read * scale, "net": score * scale, "writing": write * scale}

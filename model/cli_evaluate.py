@@ -42,7 +42,7 @@ from model.prediction.models import DEFAULT_MODEL, load_model
 @click.option(
     "--reference",
     is_flag=True,
-    help="Instead: PyTorch in float32, every patch through the whole net.",
+    help="Instead: PyTorch in float32.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def command(
@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Score labelled patches and print ROC-AUC, PR-AUC, F1 and calibration."""
     if reference:
-        engine = Engine(load_model(model_folder), TORCH, gated=False)
+        engine = Engine(load_model(model_folder), TORCH)
     else:
         engine = load_engine(model_folder, choose_engine(choice))
     click.echo(f"Engine: {engine.how}", err=True)

@@ -1,7 +1,6 @@
 """The engine gives the net's own probabilities, whatever the layout and number of the patches."""
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,14 +21,8 @@ from model.prediction.engine import (
 )
 from model.prediction.engine_torch import load_network, scale_patches
 from model.prediction.errors import EngineUnavailable, ModelInvalid
-from model.prediction.models import (
-    GATE_FILE,
-    SIDE_FILE,
-    WEIGHTS_FILE,
-    Gate,
-    load_model,
-    sha256_of,
-)
+from model.prediction.lite0 import AFTER_PX, BEFORE_PX, SHARED_BLOCKS
+from model.prediction.models import SIDE_FILE, WEIGHTS_FILE, load_model, sha256_of
 from model.prediction.network import SameConv2d, same_padding
 from tests.model_folders import change_side_file, make_model_folder
 
@@ -76,80 +69,44 @@ def test_low_precision_stays_near(folder, patches):
 
 
 def test_cells_of_a_region_are_scored_as_their_patches(folder, engine):
-    region = np.random.default_rng(3).integers(0, 256, (10, 14, 3), dtype=np.uint8)
-    region = region.repeat(16, 0).repeat(16, 1)  # 3 × 5 cells
-    cells = np.indices((3, 5)).sum(0) % 2 == 0
+    side = engine.model.seen_px
+    region = np.random.default_rng(3).integers(0, 256, (48, 72, 3), dtype=np.uint8)
+    region = region.repeat(16, 0).repeat(16, 1)[: 17 * 32 + side, : 30 * 32 + side]
+    cells = np.indices((18, 31)).sum(0) % 7 == 0  # more than one block of cells, each way
     corners = np.argwhere(cells) * 32
-    patches = np.stack([region[y : y + 96, x : x + 96] for y, x in corners])
+    patches = np.stack([region[y : y + side, x : x + side] for y, x in corners])
     expected = reference(folder, patches)
-    scores = engine.score_cells(region, cells)
+    probabilities = engine.score_cells(region, cells)
     assert expected.std() > 0.01
-    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
-    assert not scores.by_gate.any()
+    np.testing.assert_allclose(probabilities, expected, **EQUAL)
+    np.testing.assert_allclose(engine.probabilities(patches), expected, **EQUAL)
     with pytest.raises(ValueError, match="expected a uint8 region"):
         engine.score_cells(region[:-1], cells)
 
 
 @pytest.mark.parametrize("how", FLOAT32)
-def test_first_answers_stand_where_they_are_sure(tmp_path, how, patches):
-    model = load_model(make_model_folder(tmp_path / "gated", dense=True))
-    first = Engine(replace(model, gate=Gate(first_below=1 - 1e-9)), how).score_patches(patches)
-    assert first.by_gate.all()
-    assert first.probabilities.std() > 0.01
-    bound = float(np.median(first.probabilities))
-    gated = Engine(replace(model, gate=Gate(first_below=bound)), how)
-    whole = Engine(replace(model, gate=Gate(first_below=bound)), how, gated=False)
-    scores, everything = gated.score_patches(patches), whole.score_patches(patches)
-    assert not everything.by_gate.any()
-    assert 20 < scores.by_gate.sum() < 50
-    expected = np.where(scores.by_gate, first.probabilities, everything.probabilities)
-    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
-    assert (first.probabilities[scores.by_gate] < bound).all()
+def test_a_dense_net_sees_what_lies_around_a_patch(tmp_path, how, patches):
+    model = load_model(make_model_folder(tmp_path / "dense", dense=True))
+    engine, (before, after) = Engine(model, how), model.surroundings_px
+    around = (0, 0), (before, after), (before, after), (0, 0)
+    mirrored = np.pad(patches, around, mode="reflect")
+    np.testing.assert_allclose(
+        engine.probabilities(patches), engine.probabilities(mirrored), **EQUAL
+    )
+    glass = np.pad(patches, around, constant_values=255)
+    assert abs(engine.probabilities(glass) - engine.probabilities(mirrored)).max() > 0.01
 
 
-@pytest.mark.parametrize("how", FLOAT32)
-def test_a_gate_hands_on_what_it_does_not_rule_out(tmp_path, how, patches):
-    gated = make_model_folder(tmp_path / "gated", threshold=0.9)
-    net = make_model_folder(tmp_path / "dense", seed=5, dense=True)
-    shutil.copy(net / WEIGHTS_FILE, gated / GATE_FILE)
-    own = Engine(load_model(gated), how).probabilities(patches)
-    gates = Engine(load_model(net), how).probabilities(patches)
-    below = float(np.median(gates))
-    gate = {"first_below": 0, "below": below, "weights_sha256": sha256_of(gated / GATE_FILE)}
-    change_side_file(gated, gate=gate)
-    scores = Engine(load_model(gated), how).score_patches(patches)
-    assert np.array_equal(scores.by_gate, gates < below)
-    expected = np.where(scores.by_gate, gates, own)
-    np.testing.assert_allclose(scores.probabilities, expected, **EQUAL)
-    region = patches[:4].reshape(2, 2, 96, 96, 3).swapaxes(1, 2).reshape(192, 192, 3)[:160]
-    cells = np.ones((3, 4), np.bool_)
-    corners = np.argwhere(cells) * 32
-    single = np.stack([region[y : y + 96, x : x + 96] for y, x in corners])
-    engine = Engine(load_model(gated), how)
-    together, alone = engine.score_cells(region, cells), engine.score_patches(single)
-    np.testing.assert_allclose(together.probabilities, alone.probabilities, **EQUAL)
-    assert np.array_equal(together.by_gate, alone.by_gate)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"weights_sha256": "0" * 64}, "SHA-256 differs"),
-        ({"below": 0.9}, "call cells tumour by itself"),
-        ({"below": None}, "not of these weights"),
-        ({"model_sha256": "1" * 64}, "not of these weights"),
-    ],
-)
-def test_a_gate_that_does_not_fit_is_refused(tmp_path, change, said):
-    folder = make_model_folder(tmp_path / "gated", threshold=0.5)
-    shutil.copy(folder / WEIGHTS_FILE, folder / GATE_FILE)
-    digest = sha256_of(folder / GATE_FILE)
-    gate = {"first_below": 0.1, "below": 0.2, "weights_sha256": digest, "model_sha256": digest}
-    change_side_file(folder, gate=gate)
-    load_model(folder)
-    change_side_file(folder, gate=gate | change)
-    with pytest.raises(ModelInvalid, match=said):
-        load_model(folder)
+def test_a_dense_net_has_the_tensors_and_the_places_of_the_plain_one(tmp_path):
+    plain = load_network(load_model(make_model_folder(tmp_path / "plain")))
+    dense = load_network(load_model(make_model_folder(tmp_path / "dense", dense=True)))
+    dense.load_state_dict(plain.state_dict())
+    # Far from the rim both see the same pixels: their features there are equal.
+    wide = torch.rand(1, 3, 288, 288) * 2 - 1
+    with torch.inference_mode():
+        whole = plain.blocks[:SHARED_BLOCKS](plain.stem(wide))
+        part = wide[:, :, 96 - BEFORE_PX : 192 + AFTER_PX, 96 - BEFORE_PX : 192 + AFTER_PX]
+        np.testing.assert_allclose(dense.shared(part), whole[:, :, 6:12, 6:12], rtol=0, atol=1e-4)
 
 
 def test_the_engine_can_be_chosen(monkeypatch):

@@ -21,7 +21,7 @@ from model.prediction.models import load_model
 from model.prediction.scoring import plan_geometry, prepare, read_patches, score_chunk
 from model.prediction.wsi import Mpp, open_wsi, read_scaled
 from tests import slides
-from tests.model_folders import change_side_file, make_model_folder
+from tests.model_folders import make_model_folder
 
 SIZE_PX = (1300, 900)
 LAYOUTS: dict[str, tuple[slides.Maker, dict[str, object]]] = {
@@ -68,23 +68,26 @@ def score_all(slide: Path, model_folder: Path, path: Path) -> Heatmap:
 def one_by_one(slide: Path, model_folder: Path, heatmap: Heatmap) -> NDArray[np.float32]:
     """What the engine says of patches read each by itself, around the middle of each cell."""
     engine, g = load_engine(model_folder), heatmap.geometry
+    before, side = 32 + 16 + engine.model.surroundings_px[0], engine.model.seen_px
     result = np.full((g.rows, g.columns), np.nan, np.float32)
     pixel = g.step_l0_x_px / 32, g.step_l0_y_px / 32
     with open_wsi(slide) as wsi:
         for row, column in np.argwhere(heatmap.to_analyse):
             middle_x = g.origin_l0_x_px + (column + 0.5) * g.step_l0_x_px
             middle_y = g.origin_l0_y_px + (row + 0.5) * g.step_l0_y_px
-            corner = middle_x - 48 * pixel[0], middle_y - 48 * pixel[1]
-            patch = read_scaled(wsi, *corner, pixel, 96, 96)
+            corner = middle_x - before * pixel[0], middle_y - before * pixel[1]
+            patch = read_scaled(wsi, *corner, pixel, side, side)
             result[row, column] = engine.probabilities(patch[None])[0]
     return result
 
 
+@pytest.mark.parametrize("dense", [False, True], ids=["plain", "dense"])
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_equal_to_patches_read_one_by_one(
-    tmp_path: Path, model_folder: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, layout: str, dense: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "CHUNK_CELLS", 5)
+    model_folder = make_model_folder(tmp_path / "toy", dense=dense, min_tissue_share=0.0)
     slide = slide_of(layout, tmp_path)
     heatmap = score_all(slide, model_folder, tmp_path / "h.zarr")
     g = heatmap.geometry
@@ -223,22 +226,3 @@ def test_a_map_begun_elsewhere_waits_for_its_engine(tmp_path: Path, model_folder
         score_chunk(slide, model_folder, path, chunk)
     with pytest.raises(EngineUnavailable, match="tensorrt"):
         prepare(slide, model_folder, path, None, "auto")
-
-
-def test_a_map_marks_what_the_gate_answered(tmp_path: Path) -> None:
-    folder = make_model_folder(tmp_path / "gated", dense=True, min_tissue_share=0.0)
-    slide = slide_of("level 0", tmp_path)
-    whole = score_all(slide, folder, tmp_path / "whole.zarr")
-    assert "cells_by_gate" not in whole.summary()
-    change_side_file(folder, gate={"first_below": 0.5})
-    gated = score_all(slide, folder, tmp_path / "gated.zarr")
-    g, summary = gated.geometry, gated.summary()
-    count = summary["cells_by_gate"]
-    assert count is not None
-    assert 0 < count < summary["cells_analysed"]
-    differ = gated.probabilities(0, g.rows, 0, g.columns) != whole.probabilities(
-        0, g.rows, 0, g.columns
-    )
-    assert (differ & gated.to_analyse).sum() <= count
-    with pytest.raises(HeatmapInvalid, match="differs in gate"):
-        prepare(slide, folder, tmp_path / "whole.zarr", None)

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.prediction.errors import ModelInvalid
-from model.prediction.lite0 import ARCHITECTURE, DENSE_ARCHITECTURE
+from model.prediction.lite0 import ARCHITECTURE
 from model.prediction.models import Model
 from model.prediction.openvino_graph import Lite0Graphs
 
@@ -73,9 +73,7 @@ def computes_bfloat16() -> bool:
 class OpenVinoNet:
     """A model's net on the CPU; up to `threads` calls are computed at once, each by one thread."""
 
-    def __init__(
-        self, model: Model, weights: Path, dense: bool, bfloat16: bool, threads: int
-    ) -> None:
+    def __init__(self, model: Model, bfloat16: bool, threads: int) -> None:
         self._settings = {
             hints.inference_precision: Type.bf16 if bfloat16 else Type.f32,
             inference_num_threads: threads,
@@ -85,16 +83,16 @@ class OpenVinoNet:
         }
         self._compiled: dict[Key, CompiledModel] = {}
         self._compiling, self._requests = Lock(), local()
-        side = model.patch_size_px
+        side = model.seen_px
         try:
-            self._graphs = Lite0Graphs(load_file(weights), model.mean, model.std)
-            self._graph("rest" if dense else "patches", (BATCHES[0], side))
-            if dense:
-                self._graph("shared", (1, side, side))
+            self._graphs = Lite0Graphs(
+                load_file(model.weights_path), model.mean, model.std, model.dense
+            )
+            self._graph("patches", (BATCHES[0], side))
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-            kind = DENSE_ARCHITECTURE if dense else ARCHITECTURE
             raise ModelInvalid(
-                f"{weights.name} of model '{model.folder.name}' does not hold an {kind}.",
+                f"{model.weights_file} of model '{model.folder.name}' does not hold an"
+                f" {ARCHITECTURE}.",
                 "Copy the whole folder again.",
             ) from error
 
@@ -102,11 +100,11 @@ class OpenVinoNet:
         """See Net.patches."""
         return self._in_batches("patches", patches)
 
-    def shared(self, regions: Pixels) -> tuple[Floats, Floats]:
+    def shared(self, regions: Pixels) -> Floats:
         """See Net.shared."""
         request = self._request("shared", regions.shape)
-        results = request.infer([np.ascontiguousarray(regions)])
-        return results[0].copy(), results[1][:, 0].copy()
+        maps: Floats = request.infer([np.ascontiguousarray(regions)])[0].copy()
+        return maps
 
     def rest(self, squares: Floats) -> Floats:
         """See Net.rest."""

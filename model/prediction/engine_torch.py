@@ -3,7 +3,6 @@
 import warnings
 from hashlib import sha256
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from model.prediction.errors import ModelInvalid
-from model.prediction.lite0 import ARCHITECTURE, DENSE_ARCHITECTURE
+from model.prediction.lite0 import ARCHITECTURE
 from model.prediction.models import CONFIG_FILE, SCRIPT_FILE, Model
 from model.prediction.network import EfficientNetLite0, fold_batch_norm, use_channels_last
 from model.prediction.network_dense import DenseLite0
@@ -24,17 +23,12 @@ BATCH_PATCHES = 32  # see engine.py
 
 def load_network(model: Model) -> EfficientNetLite0:
     """The model's net as it was trained (batch norms unfolded), in evaluation mode and float32."""
-    return _load_network(model, model.weights_path, model.dense)
-
-
-def _load_network(model: Model, path: Path, dense: bool) -> EfficientNetLite0:
-    net = DenseLite0() if dense else EfficientNetLite0()
+    net = DenseLite0() if model.dense else EfficientNetLite0()
     try:
-        net.load_state_dict(load_file(path))
+        net.load_state_dict(load_file(model.weights_path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        kind = DENSE_ARCHITECTURE if dense else ARCHITECTURE
         raise ModelInvalid(
-            f"{path.name} of model '{model.folder.name}' does not hold an {kind}.",
+            f"{model.weights_file} of model '{model.folder.name}' does not hold an {ARCHITECTURE}.",
             "Copy the whole folder again.",
         ) from error
     return net.float().eval()
@@ -98,14 +92,14 @@ def scale_patches(patches: NDArray[np.uint8], model: Model) -> Tensor:
 class TorchNet:
     """A model's net, its norms folded. Safe to share between threads."""
 
-    def __init__(self, model: Model, weights: Path, dense: bool) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if model.scripted:
             self._net: nn.Module = load_script(model)  # on the CPU: nothing is known of it
             self._device = torch.device("cpu")
             return
-        self._net = _load_network(model, weights, dense)
+        self._net = load_network(model)
         fold_batch_norm(self._net)
         use_channels_last(self._net)
         self._net.to(self._device)
@@ -118,11 +112,10 @@ class TorchNet:
         return torch.cat(scored).numpy() if scored else np.empty(0, np.float32)
 
     @torch.inference_mode()
-    def shared(self, regions: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def shared(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See Net.shared."""
-        net = self._dense()
-        maps = net.shared(self._scaled(regions))
-        return maps.cpu().numpy(), net.first_answer(maps).cpu().numpy()
+        maps: NDArray[np.float32] = self._dense().shared(self._scaled(regions)).cpu().numpy()
+        return maps
 
     @torch.inference_mode()
     def rest(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,8 +6,6 @@ On disk it is a Zarr v3 group, readable by any Zarr library:
     tissue/              uint8 (rows, columns): share of tissue in each cell, 0–255
     probability/c/R/C    float32, NaN = not analysed: one file, written at once, for each chunk of
                          work (R, C). What is finished is what lies there; nothing else records it.
-    by_gate/c/R/C        uint8, only of models with a gate: 1 where the gate's own answer stands.
-                         Written before the probabilities of the same chunk.
 
 Chunks are not compressed, so that a reader can follow them file by file without Zarr's machinery:
 a value tile costs well under a millisecond, and a look for news a few.
@@ -121,15 +119,8 @@ class Heatmap:
         """Whether a chunk is stored in whole."""
         return (self._chunks_folder / f"{chunk[0]}" / f"{chunk[1]}").exists()
 
-    def write_chunk(
-        self,
-        chunk: Chunk,
-        probabilities: NDArray[np.float32],
-        by_gate: NDArray[np.bool_] | None = None,
-    ) -> None:
+    def write_chunk(self, chunk: Chunk, probabilities: NDArray[np.float32]) -> None:
         """Store a chunk's probabilities (its rows, its columns), NaN where not analysed; at once.
-
-        `by_gate` tells where the gate's own answer stands; only maps of models with a gate keep it.
 
         Raises HeatmapUnwritable if the disk is full; nothing half-written is left then.
         """
@@ -138,9 +129,6 @@ class Heatmap:
             raise ValueError(f"chunk {chunk} has {bottom - top} × {right - left} cells")
         try:
             with zarr.config.set({"array.write_empty_chunks": True}):
-                if self.geometry.gate is not None and by_gate is not None:
-                    gated = zarr.open_array(self.path / "by_gate", mode="r+")
-                    gated[top:bottom, left:right] = by_gate.astype(np.uint8)
                 array = zarr.open_array(self.path / "probability", mode="r+")
                 array[top:bottom, left:right] = probabilities
         except OSError as error:
@@ -170,23 +158,13 @@ class Heatmap:
         grid = self.probabilities(0, self.geometry.rows, 0, self.geometry.columns)
         analysed = grid[~np.isnan(grid)]
         positive = int((analysed >= self.geometry.threshold).sum())
-        gated = {} if self.geometry.gate is None else {"cells_by_gate": self._cells_by_gate()}
-        return gated | {
+        return {
             "peak_probability": float(analysed.max()) if analysed.size else None,
             "cells_analysed": analysed.size,
             "cells_positive": positive,
             "analysed_area_mm2": analysed.size * self.geometry.cell_area_mm2,
             "positive_area_mm2": positive * self.geometry.cell_area_mm2,
         }
-
-    def _cells_by_gate(self) -> int:
-        folder, count = self.path / "by_gate" / "c", 0
-        for row, column in self.stored_chunks():
-            try:
-                count += int(np.fromfile(folder / f"{row}" / f"{column}", np.uint8).sum())
-            except FileNotFoundError:
-                continue
-        return count
 
     # ---- tiles to look at ----------------------------------------------------------------------
 
@@ -277,16 +255,6 @@ def _write_group(path: Path, geometry: HeatmapGeometry, tissue: NDArray[np.uint8
         compressors=None,
         dimension_names=["row", "column"],
     )
-    if geometry.gate is not None:
-        group.create_array(
-            "by_gate",
-            shape=(geometry.rows, geometry.columns),
-            chunks=(side, side),
-            dtype="uint8",
-            fill_value=0,
-            compressors=None,
-            dimension_names=["row", "column"],
-        )
 
 
 def _numbered(folder: Path) -> list["os.DirEntry[str]"]:

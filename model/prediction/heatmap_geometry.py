@@ -40,7 +40,7 @@ class HeatmapGeometry:
     slide_stain: Stain | None = field(default=None, compare=False)
     # What computes the probabilities, as engine.py names it: a map is never made by two.
     engine: str = TORCH
-    gate: str | None = None  # the model's, as JSON: some cells hold its answers
+    sees_surroundings: bool = False  # whether the net sees beyond patches (network_dense.py)
 
     @property
     def chunk_rows(self) -> int:

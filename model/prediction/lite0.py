@@ -19,14 +19,15 @@ HEAD_CHANNELS = 1280
 NORM_EPSILON = 1e-3
 
 # Of the dense net: blocks without padding, what they give, and how it lies (network_dense.py).
-SHARED_BLOCKS = 4
-SHARED_CHANNELS = 40
-# A patch of 96 px sees a square of SQUARE × SQUARE shared features; the next cell's, 32 px on,
+SHARED_BLOCKS = 6
+SHARED_CHANNELS = 80
+# A patch of 96 px has a square of SQUARE × SQUARE shared features; the next cell's, 32 px on,
 # begins SQUARE_STEP further.
 PATCH_PX, CELL_PX = 96, 32
-SQUARE, SQUARE_STEP = 8, 4
-EXIT_KERNELS, EXIT_STRIDES = (3, 3, 4), (1, 1, SQUARE_STEP)
-EXIT_CHANNELS = (96, 96, 128)
+SQUARE, SQUARE_STEP = 6, 2
+# How far these features see beyond the patch: to the left and up, to the right and down. That is
+# what the shared blocks would have padded, in pixels of the patch.
+BEFORE_PX, AFTER_PX = 26, 41
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

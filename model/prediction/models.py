@@ -16,32 +16,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model.prediction.colour_range import ColourRange
 from model.prediction.errors import ModelInvalid
-from model.prediction.lite0 import CELL_PX, DENSE_ARCHITECTURE, PATCH_PX
+from model.prediction.lite0 import AFTER_PX, BEFORE_PX, CELL_PX, DENSE_ARCHITECTURE, PATCH_PX
 from model.prediction.stain import Stain
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "shipped"
 DEFAULT_MODEL = SHIPPED_MODELS / "lymph-node"
 CONFIG_FILE, SIDE_FILE, WEIGHTS_FILE = "config.json", "sentinode.json", "model.safetensors"
-SCRIPT_FILE, GATE_FILE = "torchscript_model.pt", "gate.safetensors"
+SCRIPT_FILE = "torchscript_model.pt"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rgb = tuple[float, float, float]
 Schema = TypeVar("Schema", bound=BaseModel)
-
-
-class Gate(BaseModel):
-    """What is looked at less closely: answers of a dense net that stand (network_dense.py).
-
-    It is the model's own net, or a second one in GATE_FILE that goes before it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    first_below: float = Field(ge=0, lt=1)  # the dense net's first answers below it stand
-    below: float | None = Field(default=None, gt=0, lt=1)  # and, before another net, its others
-    weights_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    model_sha256: str | None = None  # the weights it was shown to lose nothing of
 
 
 @dataclass(frozen=True)
@@ -69,7 +55,6 @@ class Model:
     classes: int = 1  # one logit by the sigmoid, more by the softmax
     tumour_index: int = 0  # among the classes
     stain: Stain | None = None  # the colours patches are brought to before the net sees them
-    gate: Gate | None = None  # of a dense net; None: every cell goes through the whole net
     colours: ColourRange | None = None  # of its training slides
 
     @property
@@ -78,14 +63,19 @@ class Model:
         return self.folder / self.weights_file
 
     @property
-    def gate_path(self) -> Path | None:
-        """Where the gate's weights lie, if it has a net of its own."""
-        return self.folder / GATE_FILE if self.gate and self.gate.weights_sha256 else None
-
-    @property
     def dense(self) -> bool:
         """Whether neighbouring patches share the first blocks' work (network_dense.py)."""
         return self.architecture == DENSE_ARCHITECTURE
+
+    @property
+    def surroundings_px(self) -> tuple[int, int]:
+        """How far the net sees beyond a patch: to the left and up, to the right and down."""
+        return (BEFORE_PX, AFTER_PX) if self.dense else (0, 0)
+
+    @property
+    def seen_px(self) -> int:
+        """Side of what the net sees of a patch: the patch and its surroundings."""
+        return self.patch_size_px + sum(self.surroundings_px)
 
     @property
     def scripted(self) -> bool:
@@ -168,7 +158,6 @@ class _Side(BaseModel):
     training_summary: str
     tumour_class: str | None = None  # of several classes; none is guessed
     stain: Stain | None = None
-    gate: Gate | None = None
     colours: ColourRange | None = None
 
 
@@ -183,10 +172,8 @@ def load_model(folder: Path) -> Model:
             f"Correct cell_size_px in {SIDE_FILE}.",
         )
     _check_weights(folder, weights_file, side.weights_sha256)
-    _check_gate(folder, side, config)
     sizes = config.patch_size_pixels, side.cell_size_px
-    dense = config.architecture == DENSE_ARCHITECTURE or side.gate
-    if dense and sizes != (PATCH_PX, CELL_PX):
+    if config.architecture == DENSE_ARCHITECTURE and sizes != (PATCH_PX, CELL_PX):
         raise ModelInvalid(
             f"Model '{folder.name}' shares work between patches of {PATCH_PX} px with cells of"
             f" {CELL_PX} px only.",
@@ -206,11 +193,8 @@ def load_model(folder: Path) -> Model:
         classes=config.num_classes,
         tumour_index=_tumour_index(folder, config, side.tumour_class),
         stain=side.stain,
-        gate=side.gate,
         colours=side.colours,
-        **side.model_dump(
-            include=set(_Side.model_fields) - {"tumour_class", "stain", "colours", "gate"}
-        ),
+        **side.model_dump(include=set(_Side.model_fields) - {"tumour_class", "stain", "colours"}),
     )
 
 
@@ -288,26 +272,6 @@ def _parse(schema: type[Schema], folder: Path, file: str) -> Schema:
             f"{file} of model '{folder.name}' is wrong at {place}: {first['msg']}.",
             "Correct it; docs/model.md describes every field.",
         ) from error
-
-
-def _check_gate(folder: Path, side: _Side, config: _AnyConfig) -> None:
-    gate = side.gate
-    if gate is None:
-        return
-    dense = config.architecture == DENSE_ARCHITECTURE
-    before_another = gate.weights_sha256 is not None and gate.below is not None
-    if before_another == dense or gate.model_sha256 not in (None, side.weights_sha256):
-        raise ModelInvalid(
-            f"The gate of model '{folder.name}' is not of these weights.",
-            f"Remove gate from {SIDE_FILE}, or take the model folder anew.",
-        )
-    if gate.below is not None and gate.below > side.threshold:
-        raise ModelInvalid(
-            f"The gate of model '{folder.name}' would call cells tumour by itself.",
-            f"Set its below in {SIDE_FILE} to the threshold or less.",
-        )
-    if gate.weights_sha256:
-        _check_weights(folder, GATE_FILE, gate.weights_sha256)
 
 
 def _check_weights(folder: Path, weights_file: str, expected_sha256: str) -> None:

@@ -1,81 +1,61 @@
-"""EfficientNet-Lite0 for slides: the first blocks without padding, and a first answer after them.
+"""EfficientNet-Lite0 for slides: its first blocks see what lies around a patch, instead of padding.
 
-Without padding a feature depends on the pixels it sees and not on the patch they were cut out with,
-so neighbouring patches, which overlap by two thirds, share it: the first blocks, most of the net's
-work, are computed once for a whole region. Each cell's square of features then goes through the
-rest of the net, which pads, as if it had come from a patch. Both ways give the same numbers.
+The plain net pads every patch with zeros, so the features of two patches differ even where they
+overlap, and each must be computed by itself. Here the first blocks, most of the net's work, have no
+padding. They are given the patch with the pixels around it, and their features, which lie where the
+plain net's do, depend on the slide alone: neighbouring patches share them, and they are computed
+once for a whole region. Each cell's square of features then goes through the rest of the net, which
+pads, as if it had come from a patch. Both ways give the same numbers.
 
-A small head answers right after the first blocks (BranchyNet, Teerapittayanon et al. 2016), from
-the shared features as well: cells that it is sure hold no tumour need not go through the rest.
+The tensors are those of the plain net: its weights can be used as they are.
 """
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.prediction.lite0 import (
-    EXIT_CHANNELS,
-    EXIT_KERNELS,
-    EXIT_STRIDES,
-    NORM_EPSILON,
-    SHARED_BLOCKS,
-    SHARED_CHANNELS,
-)
+from model.prediction.lite0 import AFTER_PX, BEFORE_PX, PATCH_PX, SHARED_BLOCKS
 from model.prediction.network import EfficientNetLite0, InvertedResidual, SameConv2d
 
 
 class DenseLite0(EfficientNetLite0):
     """Patches (n, 3, 96, 96), scaled as the model's transform says, to logits (n,).
 
-    `shared` and `rest`, one after the other, are the same net; so are `shared` and `first_answer`
-    the one of the first answers.
+    A patch of which nothing more is known is surrounded by its own mirror image. One with its
+    surroundings is (n, 3, 163, 163). `shared` and `rest`, one after the other, are the same net.
     """
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__(dropout)
         for block in (self.stem, *list(self.blocks)[:SHARED_BLOCKS]):
             remove_padding(block)
-        widths = (SHARED_CHANNELS, *EXIT_CHANNELS)
-        shapes = zip(widths, EXIT_CHANNELS, EXIT_KERNELS, EXIT_STRIDES, strict=False)
-        self.exit = nn.Sequential(*(ExitConv(*shape) for shape in shapes))
-        self.exit.append(nn.Conv2d(EXIT_CHANNELS[-1], 1, 1))
 
     def shared(self, x: Tensor) -> Tensor:
-        """Features (n, 40, ⌊h/8⌋−4, ⌊w/8⌋−4) of regions (n, 3, h, w)."""
+        """Features (n, 80, 2·rows + 4, 2·columns + 4) of the cells of regions (n, 3, h, w).
+
+        A region of r × c cells has 32·(r − 1) + 163 by 32·(c − 1) + 163 pixels.
+        """
         maps: Tensor = self.blocks[:SHARED_BLOCKS](self.stem(x))
         return maps
 
-    def first_answer(self, maps: Tensor) -> Tensor:
-        """Logits (n, rows, columns) of the cells of features (n, 40, 4·rows + 4, 4·columns + 4)."""
-        logits: Tensor = self.exit(maps)
-        return logits[:, 0]
-
     def rest(self, squares: Tensor) -> Tensor:
-        """Logits (n,) from the square (n, 40, 8, 8) of each cell's shared features."""
-        maps: Tensor = self.last(self.blocks[SHARED_BLOCKS:](squares))
-        logits: Tensor = self.logit(self.dropout(maps.mean((2, 3))))
+        """Logits (n,) from the square (n, 80, 6, 6) of each cell's shared features."""
+        logits: Tensor = self.logit(self.dropout(self._pooled(squares)))
         return logits[:, 0]
 
     def features(self, x: Tensor) -> Tensor:
-        """Pooled features (n, HEAD_CHANNELS) of patches (n, 3, h, w)."""
-        maps: Tensor = self.last(self.blocks[SHARED_BLOCKS:](self.shared(x)))
+        """Pooled features (n, HEAD_CHANNELS) of patches, with their surroundings or without."""
+        return self._pooled(self.shared(with_mirror_image(x)))
+
+    def _pooled(self, squares: Tensor) -> Tensor:
+        maps: Tensor = self.last(self.blocks[SHARED_BLOCKS:](squares))
         return maps.mean((2, 3))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (n,) of patches (n, 3, 96, 96)."""
-        return self.rest(self.shared(x))
 
-
-class ExitConv(nn.Module):
-    """A convolution without padding, batch norm and ReLU6."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=NORM_EPSILON)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, inputs, h, w) to (n, outputs, ⌊(h−kernel)/stride⌋+1, …)."""
-        return functional.relu6(self.norm(self.conv(x)))
+def with_mirror_image(x: Tensor) -> Tensor:
+    """Bare patches (n, 3, 96, 96) with the surroundings that they lack; any others as they are."""
+    if x.shape[2:] != (PATCH_PX, PATCH_PX):
+        return x
+    return functional.pad(x, (BEFORE_PX, AFTER_PX, BEFORE_PX, AFTER_PX), mode="reflect")
 
 
 class BareConv2d(SameConv2d):

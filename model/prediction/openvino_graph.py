@@ -13,7 +13,6 @@ from openvino import Node, Type
 from openvino import opset13 as ops
 
 from model.prediction.lite0 import (
-    EXIT_STRIDES,
     NORM_EPSILON,
     SHARED_BLOCKS,
     SHARED_CHANNELS,
@@ -30,32 +29,35 @@ Floats = NDArray[np.float32]
 class Lite0Graphs:
     """Graphs that share the tensors of one net; raises KeyError where one is missing."""
 
-    def __init__(self, tensors: Tensors, mean: Sequence[float], std: Sequence[float]) -> None:
-        self._tensors = tensors
+    def __init__(
+        self, tensors: Tensors, mean: Sequence[float], std: Sequence[float], dense: bool
+    ) -> None:
+        self._tensors, self._dense = tensors, dense
         self._mean, self._std = np.array(mean), np.array(std)
 
     def patches(self, batch: int, side_px: int) -> Graph:
-        """Patches uint8 (batch, side, side, 3) to logits (batch,); every convolution pads."""
+        """Patches uint8 (batch, side, side, 3) to logits (batch,).
+
+        A dense net's come with their surroundings.
+        """
         pixels = ops.parameter([batch, side_px, side_px, 3], Type.u8)
-        stem = self._norm_convolution(self._scaled(pixels), "stem", 3, 2)
-        return Graph([self._logit(self._blocks(stem, 0))], [pixels], "patches")
+        maps = self._blocks(self._first_blocks(pixels), SHARED_BLOCKS)
+        return Graph([self._logit(maps)], [pixels], "patches")
 
     def shared(self, regions: int, height_px: int, width_px: int) -> Graph:
-        """Regions uint8 (n, h, w, 3) to shared features (n, 40, …) and first answers (n, 1, …)."""
+        """Of a dense net: regions uint8 (n, h, w, 3) to shared features (n, 80, …)."""
         pixels = ops.parameter([regions, height_px, width_px, 3], Type.u8)
-        stem = self._norm_convolution(self._scaled(pixels), "stem", 3, 2, pads=False)
-        maps = self._blocks(stem, 0, SHARED_BLOCKS, pads=False)
-        answers = maps
-        for index, stride in enumerate(EXIT_STRIDES):
-            answers = self._norm_convolution(answers, f"exit.{index}", 0, stride, pads=False)
-        answers = _convolve(answers, self._floats("exit.3.weight"), 1, ((0, 0), (0, 0)))
-        answers = ops.add(answers, _of_channels(self._floats("exit.3.bias")))
-        return Graph([maps, answers], [pixels], "shared")
+        return Graph([self._first_blocks(pixels)], [pixels], "shared")
 
     def rest(self, batch: int) -> Graph:
-        """Squares of shared features float32 (batch, 40, 8, 8) to logits (batch,)."""
+        """Of a dense net: squares float32 (batch, 80, 6, 6) of shared features to logits."""
         squares = ops.parameter([batch, SHARED_CHANNELS, SQUARE, SQUARE], Type.f32)
         return Graph([self._logit(self._blocks(squares, SHARED_BLOCKS))], [squares], "rest")
+
+    def _first_blocks(self, pixels: Node) -> Node:
+        pads = not self._dense
+        stem = self._norm_convolution(self._scaled(pixels), "stem", 3, 2, pads)
+        return self._blocks(stem, 0, SHARED_BLOCKS, pads)
 
     def _scaled(self, pixels: Node) -> Node:
         x = ops.transpose(ops.convert(pixels, "f32"), np.array([0, 3, 1, 2]))

@@ -100,15 +100,13 @@ def score_chunk(
     top, bottom, left, right = heatmap.geometry.chunk_cells_range(chunk)
     cells = heatmap.to_analyse[top:bottom, left:right]
     probabilities = np.full(cells.shape, np.nan, np.float32)
-    by_gate = np.zeros(cells.shape, np.bool_)
     if cells.any():
         region = read_region(
             _open_slide(slide_path), heatmap.geometry, engine.model, chunk, cells.shape
         )
         check_slide()
-        scores = engine.score_cells(region, cells)
-        probabilities[cells], by_gate[cells] = scores.probabilities, scores.by_gate
-    heatmap.write_chunk(chunk, probabilities, by_gate)
+        probabilities[cells] = engine.score_cells(region, cells)
+    heatmap.write_chunk(chunk, probabilities)
 
 
 def open_heatmap(path: Path) -> Heatmap:
@@ -170,14 +168,14 @@ def plan_geometry(wsi: Wsi, mpp: Mpp, model: Model) -> HeatmapGeometry:
         min_tissue_share=model.min_tissue_share,
         level=level,
         stain=model.stain,
-        gate=_gate(model),
+        sees_surroundings=model.dense,
     )
 
 
 def chunk_cells(model: Model) -> int:
     """Cells along a side of a chunk: CHUNK_CELLS, halved until one read holds all its patches."""
     cells = CHUNK_CELLS
-    while cells > 1 and (cells - 1) * model.cell_size_px + model.patch_size_px > MOST_READ_PX:
+    while cells > 1 and (cells - 1) * model.cell_size_px + model.seen_px > MOST_READ_PX:
         cells //= 2
     return cells
 
@@ -189,24 +187,24 @@ def read_patches(
     chunk: Chunk,
     cells: NDArray[np.bool_],
 ) -> Pixels:
-    """Patches (n, side, side, 3) of the chosen cells of a chunk, row by row, each on its cell."""
-    cell_px, patch_px = model.cell_size_px, model.patch_size_px
+    """What the net sees of the chosen cells of a chunk, (n, side, side, 3), row by row."""
+    cell_px, seen_px = model.cell_size_px, model.seen_px
     region = read_region(wsi, geometry, model, chunk, cells.shape)
-    windows = sliding_window_view(region, (patch_px, patch_px), axis=(0, 1))
+    windows = sliding_window_view(region, (seen_px, seen_px), axis=(0, 1))
     return np.moveaxis(windows[::cell_px, ::cell_px][cells], 1, -1)
 
 
 def read_region(
     wsi: Wsi, geometry: HeatmapGeometry, model: Model, chunk: Chunk, cells: tuple[int, ...]
 ) -> Pixels:
-    """The pixels of a chunk's cells (rows, columns), with the margin that their patches reach into.
+    """The pixels of a chunk's cells (rows, columns), with the margin into which the net sees.
 
     What lies outside the slide is background.
     """
-    cell_px, patch_px = model.cell_size_px, model.patch_size_px
+    cell_px, seen_px = model.cell_size_px, model.seen_px
     # Whole pixels: half a one would blur every patch. Where sides differ by an odd number, patches
     # reach a pixel further to the right and down.
-    margin_px = (patch_px - cell_px) // 2
+    margin_px = (model.patch_size_px - cell_px) // 2 + model.surroundings_px[0]
     pixel_x, pixel_y = geometry.step_l0_x_px / cell_px, geometry.step_l0_y_px / cell_px
     top, _, left, _ = geometry.chunk_cells_range(chunk)
     rows, columns = cells
@@ -215,8 +213,8 @@ def read_region(
         geometry.origin_l0_x_px + left * geometry.step_l0_x_px - margin_px * pixel_x,
         geometry.origin_l0_y_px + top * geometry.step_l0_y_px - margin_px * pixel_y,
         (pixel_x, pixel_y),
-        (columns - 1) * cell_px + patch_px,
-        (rows - 1) * cell_px + patch_px,
+        (columns - 1) * cell_px + seen_px,
+        (rows - 1) * cell_px + seen_px,
     )
     return normalised(region, geometry.slide_stain, geometry.stain)
 
@@ -259,16 +257,13 @@ def _level_near(wsi: Wsi, mpp: Mpp, spacing_um_px: float) -> int | None:
 
 def _check_model(model: Model, geometry: HeatmapGeometry) -> None:
     """A map must not mix two models: the folder may have been replaced since `prepare`."""
-    made_by = geometry.weights_sha256, geometry.temperature, geometry.stain, geometry.gate
-    if (model.weights_sha256, model.temperature, model.stain, _gate(model)) != made_by:
+    made_by = geometry.weights_sha256, geometry.temperature, geometry.stain
+    sees = geometry.sees_surroundings
+    if (model.weights_sha256, model.temperature, model.stain, model.dense) != (*made_by, sees):
         raise ModelInvalid(
             f"Model '{model.id}' was replaced while the slide was being analysed.",
             "Start the analysis again; it begins anew with the model that is there now.",
         )
-
-
-def _gate(model: Model) -> str | None:
-    return model.gate.model_dump_json() if model.gate else None
 
 
 def _check_equal(heatmap_path: Path, geometry: HeatmapGeometry, any_engine: bool) -> None:

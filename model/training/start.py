@@ -28,9 +28,7 @@ def start_net(config: TrainingConfig) -> EfficientNetLite0:
         nn.init.zeros_(net.logit.weight)
         nn.init.zeros_(net.logit.bias)
     else:
-        # The dense net has the tensors of the plain one, and a head more.
-        start = load_network(load_model(Path(config.start))).state_dict()
-        net.load_state_dict(start, strict=not dense)
+        net.load_state_dict(load_network(load_model(Path(config.start))).state_dict())
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = config.norm_momentum
