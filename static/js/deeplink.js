@@ -75,16 +75,36 @@ export function writeHash(map, scale, state) {
   return `#${new URLSearchParams(fields)}`;
 }
 
+/** Writes what is still to be written. */
+let writeNow = () => {};
+
+/** The part of the address after '#', true to the view at this moment. */
+export function presentHash() {
+  writeNow();
+  return location.hash;
+}
+
 /**
- * Keeps the address true to the view, without filling the history.
+ * Keeps the address true to the view, without filling the history; `data-address` of the page is
+ * 'late' as long as the view has moved on.
  * @param {L.Map} map
  * @param {Scale} scale
  * @param {OverlayState} overlay
  */
 export function followView(map, scale, overlay) {
-  const write = throttle(() => {
+  const page = document.body.dataset;
+  writeNow = () => {
     history.replaceState(null, '', writeHash(map, scale, overlay));
-  }, WRITE_EVERY_MS);
+    if (map.getContainer().getAttribute('aria-busy') !== 'true') delete page.address;
+  };
+  const soon = throttle(writeNow, WRITE_EVERY_MS);
+  const write = () => {
+    page.address = 'late';
+    soon();
+  };
+  map.on('movestart', () => {
+    page.address = 'late';
+  });
   map.on('moveend', write);
   overlay.subscribe(write);
   write();

@@ -23,6 +23,8 @@ export class HeatmapLayer extends SnappedGridLayer {
     this.style = style;
     this.grid = new HeatmapGrid(store.info, slide_l0_px);
     this._repaintFrame = 0;
+    /** Canvases that wait for values. */
+    this._waiting = 0;
     this._settings = settings;
     this._lut = style.table(settings);
   }
@@ -104,7 +106,18 @@ export class HeatmapLayer extends SnappedGridLayer {
     if (!view) return;
     const level = this._levelOf(view);
     const tiles = tilesOf(this.grid, level, view, this.store.tileCells);
+    this._wait(1);
     await Promise.allSettled(tiles.map(tile => this.store.load(...tile)));
+    this._wait(-1);
+  }
+
+  /**
+   * `aria-busy` while coarser values, or none, stand for some that are to come.
+   * @param {1 | -1} more
+   */
+  _wait(more) {
+    this._waiting += more;
+    this._container?.setAttribute('aria-busy', String(this._waiting > 0));
   }
 
   /** @param {import('./heatmap-painter.js').View} view */

@@ -20,15 +20,18 @@ export class Peek {
     window.addEventListener('blur', () => this.cancel());
   }
 
-  press() {
+  /** @param {Event} event */
+  press(event) {
     if (this._pressedAt !== null) return; // the key repeats
-    this._pressedAt = performance.now();
+    // When it happened, not when a busy page came to it.
+    this._pressedAt = event.timeStamp;
     if (this._isShown()) this._setPeeking(true);
   }
 
-  release() {
+  /** @param {Event} event */
+  release(event) {
     if (this._pressedAt === null) return;
-    const held = performance.now() - this._pressedAt > HOLD_MS;
+    const held = event.timeStamp - this._pressedAt > HOLD_MS;
     this.cancel();
     if (!held) this._toggle();
   }

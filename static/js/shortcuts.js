@@ -111,7 +111,7 @@ export function isTaken(event) {
 }
 
 /**
- * @typedef {{press: () => void, release?: () => void}} Action
+ * @typedef {{press: (event: Event) => void, release?: (event: Event) => void}} Action
  * @param {Record<string, Action>} actions
  */
 export function listenToKeys(actions) {
@@ -127,10 +127,10 @@ export function listenToKeys(actions) {
     if (!action || (key.length === 1 && key !== '?' && !singleKeysEnabled())) return;
     event.preventDefault();
     down.set(event.code, action);
-    action.press();
+    action.press(event);
   });
   document.addEventListener('keyup', event => {
-    down.get(event.code)?.release?.();
+    down.get(event.code)?.release?.(event);
     down.delete(event.code);
   });
 }

@@ -85,6 +85,7 @@ export function createMap(element, info, scale, start) {
   current = { mover, scale };
   listenToWheel(map, mover);
   keepInReach(map, mover, bounds);
+  tellWhileMoving(element, map, mover);
   new ResizeObserver(() => {
     // Leaflet forgets the exact centre when it is told of a new size, be it the old one.
     if (L.point(element.clientWidth, element.clientHeight).equals(map.getSize())) return;
@@ -92,6 +93,17 @@ export function createMap(element, info, scale, start) {
     setLimits();
   }).observe(element);
   return { map, mover, fit, layers: [backdrop, slide] };
+}
+
+/**
+ * `aria-busy` while the view is under way.
+ * @param {HTMLElement} element
+ * @param {L.Map} map
+ * @param {Mover} mover
+ */
+function tellWhileMoving(element, map, mover) {
+  map.on('movestart', () => element.setAttribute('aria-busy', 'true'));
+  map.on('moveend', () => element.setAttribute('aria-busy', String(mover.busy)));
 }
 
 /**

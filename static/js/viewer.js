@@ -4,7 +4,7 @@
 import { AnalysisWatcher, isActive } from './analysis.js';
 import { ApiError, api, connection, unlessAway } from './api.js';
 import { showSlideGone, watchConnection } from './banner.js';
-import { followView, readHash } from './deeplink.js';
+import { followView, presentHash, readHash } from './deeplink.js';
 import { parseDescriptor } from './descriptor.js';
 import { byId, recall, remember, setText, throttle } from './dom.js';
 import { startFlags } from './flags/index.js';
@@ -97,20 +97,34 @@ function toggleFullScreen() {
  * @param {1 | -1} direction
  */
 async function goTo(slide, direction) {
-  const found = await neighbours(slide.id);
-  const id = direction > 0 ? found.next : found.previous;
-  if (id) location.assign(`/slides/${id}`);
-  else announce(direction > 0 ? TEXTS.viewer.noNext : TEXTS.viewer.noPrevious);
+  try {
+    const found = await neighbours(slide.id);
+    const id = direction > 0 ? found.next : found.previous;
+    if (id) location.assign(`/slides/${id}`);
+    else announce(direction > 0 ? TEXTS.viewer.noNext : TEXTS.viewer.noPrevious);
+  } catch (error) {
+    unlessTold(error);
+  }
+}
+
+/**
+ * For `.catch` of what a slide's page asks: the banner tells that nobody answers, or that the slide
+ * is gone.
+ * @param {unknown} error
+ */
+function unlessTold(error) {
+  if (error instanceof ApiError && [404, 410].includes(error.status)) showSlideGone();
+  else unlessAway(error);
 }
 
 /** @param {Slide} slide */
 function compare(slide) {
-  if (!paneSide) location.assign(`/compare?left=${slide.id}${location.hash}`);
+  if (!paneSide) location.assign(`/compare?left=${slide.id}${presentHash()}`);
 }
 
 /** @param {Slide} slide */
 function goBack(slide) {
-  if (paneSide) window.parent.location.assign(`/slides/${slide.id}${location.hash}`);
+  if (paneSide) window.parent.location.assign(`/slides/${slide.id}${presentHash()}`);
   else location.assign('/');
 }
 
@@ -251,8 +265,8 @@ function pageActions(slide, overlay, togglePanel, setPeeking) {
   const peek = new Peek(() => overlay.settings.shown, setPeeking, toggleHeat);
   const help = new HelpSheet();
   const button = byId('heat-toggle');
-  button.addEventListener('pointerdown', () => peek.press());
-  button.addEventListener('pointerup', () => peek.release());
+  button.addEventListener('pointerdown', event => peek.press(event));
+  button.addEventListener('pointerup', event => peek.release(event));
   button.addEventListener('pointerleave', () => peek.cancel());
   button.addEventListener('click', event => {
     if (event.detail === 0) toggleHeat(); // by keyboard or a screen reader: no pointer events
@@ -263,7 +277,10 @@ function pageActions(slide, overlay, togglePanel, setPeeking) {
   byId('slide-previous').addEventListener('click', () => goTo(slide, -1));
   byId('slide-next').addEventListener('click', () => goTo(slide, 1));
   return {
-    toggleHeat: { press: () => peek.press(), release: () => peek.release() },
+    toggleHeat: {
+      press: (/** @type {Event} */ event) => peek.press(event),
+      release: (/** @type {Event} */ event) => peek.release(event),
+    },
     thresholdDown: { press: () => overlay.stepLower(-1) },
     thresholdUp: { press: () => overlay.stepLower(1) },
     nextSlide: { press: () => void goTo(slide, 1) },
@@ -318,10 +335,8 @@ async function open(slide) {
     goOn: () => void goTo(slide, 1),
   });
   showReader().catch(unlessAway);
-  showPosition(slide).catch(unlessAway);
-  const flagActions = await startFlags({ map, mover, slide, info, announce, setPanel });
-  listenToKeys({
-    ...flagActions,
+  showPosition(slide).catch(unlessTold);
+  const actions = {
     verdict: { press: () => reading.ask() },
     ...tour.actions,
     ...moveActions(mover, map, scale, fit),
@@ -330,7 +345,8 @@ async function open(slide) {
       tour.setPeeking(peeking);
       document.body.classList.toggle('is-peeking', peeking);
     }),
-  });
+  };
+  listenToKeys(actions); // the slide is moved by keys before the flags are there
   window.addEventListener('hashchange', event => {
     // Not location.hash: followView may have written the old view there meanwhile.
     const wanted = readHash(new URL(event.newURL).hash, scale);
@@ -338,6 +354,7 @@ async function open(slide) {
     void mover.flyTo(x, y, wanted.zoom);
     overlay.set(wanted.overlay);
   });
+  Object.assign(actions, await startFlags({ map, mover, slide, info, announce, setPanel }));
 }
 
 async function start() {

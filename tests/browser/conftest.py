@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,18 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Opens pages that move nothing by themselves; checks what they asked for and complained of.
 
     `may_fail=True` for tests that take the server away: then the browser reports failed requests.
+    `before` gets the page before it asks for anything.
     """
     complaints: list[str] = []
     contexts = []
 
-    def open_page(url: str, *, may_fail: bool = False, **options: Any) -> Page:
+    def open_page(
+        url: str,
+        *,
+        may_fail: bool = False,
+        before: Callable[[Page], object] | None = None,
+        **options: Any,
+    ) -> Page:
         given: dict[str, Any] = {"viewport": SIZE_PX, "reduced_motion": "reduce", **options}
         context = browser.new_context(**given)
         contexts.append(context)
@@ -106,6 +114,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
                 else None
             ),
         )
+        if before:
+            before(page)
         page.goto(url)
         return page
 
@@ -128,15 +138,35 @@ def open_viewer(open_page: OpenPage) -> OpenPage:
     return open_viewer
 
 
+def next_frame(page: Page) -> None:
+    """Until what was to be painted with the next frame is painted."""
+    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def eventually(page: Page, condition: Callable[[], bool], limit_s: float = 30) -> None:
+    """Until something that the page does not show is so; asked once a frame."""
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "It did not come about."
+        next_frame(page)
+
+
 def wait_for_tiles(page: Page) -> None:
-    """Until every tile on the map is there and painted."""
+    """Until the view is at rest, and every tile on the map is there and painted."""
     page.wait_for_function(
         """() => {
+          const busy = '#map[aria-busy=true], .heatmap-layer[aria-busy=true]';
           const tiles = [...document.querySelectorAll('.leaflet-tile')];
-          return tiles.length > 0 && tiles.every(t => t.classList.contains('leaflet-tile-loaded'));
+          return !document.querySelector(busy) && tiles.length > 0
+            && tiles.every(t => t.classList.contains('leaflet-tile-loaded'));
         }"""
     )
-    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    next_frame(page)
+
+
+def wait_for_address(page: Page) -> None:
+    """Until the address tells what is seen: it is written a moment after the view came to rest."""
+    page.wait_for_selector("body:not([data-address])", state="attached")
 
 
 def wait_for_heatmap(page: Page) -> None:
@@ -156,6 +186,28 @@ def go_to(page: Page, **view: object) -> None:
         f"#{fields}",
     )
     wait_for_tiles(page)
+
+
+def press_shortly(page: Page, *keys: str) -> None:
+    """Keys, all in one task: none is held, however busy the machine is."""
+    page.evaluate(
+        """keys => {
+          const target = document.activeElement ?? document.body;
+          for (const key of keys) for (const kind of ['keydown', 'keyup'])
+            target.dispatchEvent(new KeyboardEvent(kind, { key, code: key, bubbles: true }));
+        }""",
+        list(keys),
+    )
+
+
+def turn_wheel(page: Page, delta_px: float) -> None:
+    """Until the page has heard of it: the mouse does not wait for that."""
+    page.evaluate(
+        """() => { window.wheelHeard = new Promise(heard =>
+          window.addEventListener('wheel', () => heard(), { once: true })); }"""
+    )
+    page.mouse.wheel(0, delta_px)
+    page.evaluate("() => window.wheelHeard")
 
 
 def centre_of_map(page: Page) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from tests.browser.site import Site
 
 TILE = re.compile(r"_files/(\d+)/(\d+)_(\d+)\.\w+$")
-LONGEST_S = 20
+LONGEST_S = 300  # so that no thread waits for ever; a test is over long before
 
 
 class Gate:

@@ -1,13 +1,15 @@
 """A running Sentinode for browser tests: the real application on a free port."""
 
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session, sessionmaker
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from model.prediction.heatmap import Heatmap
 from tests.heatmaps import make_heatmap
@@ -46,7 +48,7 @@ class Site:
         self.app = create_app(self.settings)
         self._services: Services = self.app.extensions[EXTENSION]
         migrate(self._services.engine)
-        self._server: BaseWSGIServer | None = None
+        self._server: Server | None = None
         self._port = 0
 
     @property
@@ -59,14 +61,16 @@ class Site:
 
     def start(self) -> None:
         """Listen; again on the same port after `stop`."""
-        self._server = make_server("127.0.0.1", self._port, self.app, threaded=True)
+        self._server = Server("127.0.0.1", self._port, self.app)
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
+        """Answer no more, also nobody who is connected already."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
+            self._server.hang_up()
             self._server = None
 
     def close(self) -> None:
@@ -123,6 +127,27 @@ class Site:
         chunks, revision = len(heatmap.planned_chunks()), str(heatmap.revision())
         self.analysis(name, "done", heatmap.summary() | {"chunks": chunks, "revision": revision})
         return heatmap
+
+
+class Server(ThreadedWSGIServer):
+    """Knows who is connected: browsers connect ahead, and would be answered after the end."""
+
+    def __init__(self, host: str, port: int, app: Any) -> None:
+        super().__init__(host, port, app)
+        self._connected: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connected.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connected.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        for connection in list(self._connected):
+            with suppress(OSError):  # ended by itself meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def store(heatmap: Heatmap, probabilities: NDArray[np.float32]) -> None:

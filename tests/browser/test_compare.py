@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, wait_for_address
 from tests.browser.site import Site
 from tests.slides import make_slide
 
@@ -65,6 +65,25 @@ def test_one_slide_twice_is_shown_with_and_without_the_heat_map(
     wait_for_view(right, x=x, y=512, mag=40)
 
 
+def test_the_comparison_opens_where_the_view_is_at_that_moment(
+    library: Site, open_page: OpenPage
+) -> None:
+    page = open_page(library.viewer_url("a.tif") + "#x=640&y=512&mag=40")
+    page.wait_for_selector("body[data-ready]")
+    wait_for_address(page)
+    page.evaluate(
+        """() => {
+          for (const [key, shiftKey] of [['ArrowRight', false], ['C', true]]) {
+            const press = new KeyboardEvent('keydown', { key, shiftKey, bubbles: true });
+            document.body.dispatchEvent(press);
+          }
+        }"""
+    )
+    page.wait_for_url("**/compare**")
+    left, _ = panes(page)
+    wait_for_view(left, x=640 + 90, y=512, mag=40)
+
+
 def test_two_slides_move_by_the_same_distance_at_the_same_magnification(
     library: Site, open_page: OpenPage
 ) -> None:
@@ -85,7 +104,7 @@ def test_panes_that_are_not_linked_move_alone(library: Site, open_page: OpenPage
     page.click("#compare-link")
     left.evaluate("() => { location.hash = '#x=700&y=500&mag=40'; }")
     wait_for_view(left, x=700)
-    assert "x=600.0" in right.evaluate("() => location.hash")
+    wait_for_view(right, x=600, y=500, mag=40)
 
 
 def test_escape_leads_back_to_the_slide(library: Site, open_page: OpenPage) -> None:

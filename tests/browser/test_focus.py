@@ -21,9 +21,8 @@ def address(site: Site) -> str:
     return site.viewer_url(NAME)
 
 
-def focused(page: Page) -> str:
-    found: str = page.evaluate("() => document.activeElement.id")
-    return found
+def is_focused(page: Page, element_id: str) -> None:
+    expect(page.locator(f"#{element_id}")).to_be_focused()
 
 
 def test_cancel_hands_the_focus_to_what_it_brought_about(
@@ -34,12 +33,12 @@ def test_cancel_hands_the_focus_to_what_it_brought_about(
     page.focus("#analysis-cancel")
     page.keyboard.press("Enter")
     expect(page.locator("#analysis-state")).to_contain_text("Cancelled")
-    assert focused(page) == "analysis-state"
+    is_focused(page, "analysis-state")
     page.keyboard.press("Tab")
-    assert focused(page) == "analysis-start"  # the next stop is what can be done now
+    is_focused(page, "analysis-start")  # the next stop is what can be done now
     page.keyboard.press("Enter")
     expect(page.locator("#analysis-state")).to_contain_text("Waiting")
-    assert focused(page) == "analysis-state"
+    is_focused(page, "analysis-state")
 
 
 def test_reset_hands_the_focus_to_the_limit_it_reset(
@@ -53,7 +52,7 @@ def test_reset_hands_the_focus_to_the_limit_it_reset(
     page.focus("#heat-reset")
     page.keyboard.press("Enter")
     expect(page.locator("#heat-reset")).to_be_hidden()
-    assert focused(page) == "heat-lower"
+    is_focused(page, "heat-lower")
 
 
 def test_the_frame_of_the_overview_can_be_seen_at_40x(address: str, open_viewer: OpenPage) -> None:

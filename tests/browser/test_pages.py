@@ -5,7 +5,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap, wait_for_tiles
+from tests.browser.conftest import (
+    MakeSite,
+    OpenPage,
+    wait_for_address,
+    wait_for_heatmap,
+    wait_for_tiles,
+)
 from tests.browser.site import Site
 from tests.slides import make_slide
 
@@ -98,7 +104,7 @@ def test_a_slide_is_reviewed_by_keyboard_alone(library: Site, open_page: OpenPag
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
-    assert page.evaluate("() => document.activeElement.innerText").startswith("b-suspicious.tif")
+    expect(page.locator(".slide", has_text="b-suspicious.tif")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-ready]")
     wait_for_heatmap(page)
@@ -108,10 +114,13 @@ def test_a_slide_is_reviewed_by_keyboard_alone(library: Site, open_page: OpenPag
     expect(page.locator("#magnification-digital")).to_be_hidden()
     page.keyboard.press("+")
     expect(page.locator("#magnification-digital")).to_be_visible()
+    wait_for_address(page)
     before = page.evaluate("() => location.hash")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("before => location.hash !== before", arg=before)
-    assert page.inner_text("#probe-value") == "0.20"  # at the centre, for want of a pointer
+    wait_for_address(page)
+    assert page.evaluate("() => location.hash") != before
+    # At the centre, for want of a pointer.
+    expect(page.locator("#probe-value")).to_have_text("0.20")
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
-from tests.browser.conftest import OpenPage, centre_of_map, go_to
+from tests.browser.conftest import OpenPage, centre_of_map, go_to, turn_wheel
 from tests.browser.pictures import screenshot
 from tests.browser.site import Site
 from tests.slides import EOSIN, make_slide
@@ -59,7 +59,7 @@ def test_no_line_shows_while_zooming(site_with_uniform_slide: Site, open_viewer:
     go_to(page, x=2017.3, y=1499.8, mag=11)
     page.mouse.move(*centre_of_map(page))
     for delta in (-90, -130, -70, -110, 160, 140):
-        page.mouse.wheel(0, delta)
+        turn_wheel(page, delta)
         assert largest_difference(middle_of_map(page)) <= 3
 
 

@@ -64,6 +64,7 @@ def test_the_choice_is_remembered_on_every_page(library: Site, open_viewer: Open
 def test_tissue_and_heat_map_look_the_same_in_both(library: Site, open_viewer: OpenPage) -> None:
     page = open_viewer(library.viewer_url(NAME), color_scheme="dark")
     wait_for_heatmap(page)
+    expect(page.locator(".spot-mark")).not_to_have_count(0)  # drawn over the tissue when it comes
     page.mouse.move(3, 3)
     x, y = (round(value) for value in centre_of_map(page))
     clip = (x - 150, y - 100, 300, 200)

@@ -48,7 +48,12 @@ class Fingers:
             at = [(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share) for (x0, y0), (x1, y1) in ways]
             self._send("touchMove", at)
             self._page.evaluate("() => new Promise(requestAnimationFrame)")
+        self._page.evaluate(
+            """() => { window.lifted = new Promise(heard =>
+              window.addEventListener('pointerup', () => heard(), { once: true })); }"""
+        )
         self._send("touchEnd", [])
+        self._page.evaluate("() => window.lifted")
 
 
 def test_two_fingers_zoom_about_their_middle(page: Page) -> None:
