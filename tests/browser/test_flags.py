@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import OpenPage, centre_of_map, go_to
+from tests.browser.conftest import OpenPage, centre_of_map, eventually, go_to, next_frame
+from tests.browser.held import Held
 from tests.browser.pictures import screenshot
 from tests.browser.site import Site
 from tests.flags import Flagged, point, polygon, rectangle, ring
@@ -48,7 +49,21 @@ def open_as(started: Site, open_viewer: OpenPage) -> OpenAs:
 
 
 def saved(page: Page) -> None:
+    """Until the server has all that was changed; only once the page knows of the change."""
     expect(page.locator("#flag-saving")).to_have_attribute("data-state", "saved")
+
+
+def flags_drawn(page: Page) -> None:
+    """Until flags are on the map and none is to come: before that, nothing is hit there."""
+    page.wait_for_function(
+        """() => {
+          const layer = document.querySelector('.flag-layer');
+          const shown = [...layer.querySelectorAll('canvas')]
+            .filter(canvas => canvas.style.display !== 'none'); // those without a flag are not
+          return layer.ariaBusy === 'false' && shown.length > 0;
+        }"""
+    )
+    next_frame(page)
 
 
 def at(page: Page, x_l0_px: float, y_l0_px: float) -> tuple[float, float]:
@@ -101,7 +116,7 @@ def test_a_polygon_with_a_hole_label_and_reason(open_as, flagged):
     assert len(flag["geometry"]["coordinates"]) == 2
     assert flag["created_by"] == "Ada"
     assert flag["area_mm2"] == pytest.approx((400**2 - 100**2 / 2) * MPP**2 / 1e6, rel=0.02)
-    assert page.inner_text("#flag-size") == "0.04 mm²"
+    expect(page.locator("#flag-size")).to_have_text("0.04 mm²")
 
 
 def test_box_freehand_ruler_and_point_by_pointer(open_as, flagged):
@@ -176,6 +191,7 @@ def test_corners_are_moved_added_and_removed_by_keys(open_as, flagged):
 def test_undo_and_redo_survive_a_reload(open_as, flagged):
     flag = flagged.create(polygon(SQUARE))
     page = open_as()
+    flags_drawn(page)
     click(page, (800, 800))  # its border
     expect(page.locator("#flag-selected")).to_be_visible()
     drag(page, (1200, 1000), (1300, 1100))
@@ -212,6 +228,8 @@ def test_the_second_editor_is_told_and_both_are_kept(open_as, flagged):
     page = open_as(may_fail=True)
     page.click(".flag-row")
     expect(page.locator("#flag-selected")).to_be_visible()
+    # A page that is looked at asks for news now and then: it would be told too early.
+    page.evaluate("() => Object.defineProperty(document, 'visibilityState', { value: 'hidden' })")
     theirs = flagged.patch(flag, state="disagreed", reason="a follicle").get_json()
     page.select_option("#flag-label", "Tumor")
     dialog = page.locator(".flag-conflict")
@@ -303,7 +321,7 @@ def test_the_list_filters_and_leads_to_a_flag(open_as, flagged):
     page.wait_for_function(
         "() => location.hash.includes('x=1900') && location.hash.includes('y=1500')"
     )
-    assert page.input_value("#flag-state") == "agreed"
+    expect(page.locator("#flag-state")).to_have_value("agreed")
     page.select_option("#flag-filter-label", "*")
     page.fill("#flag-filter-text", "nothing like it")
     expect(page.locator("#flag-no-match")).to_be_visible()
@@ -341,16 +359,9 @@ def test_many_small_flags_are_one_number_that_opens(open_as, flagged, started):
         flagged.create(polygon(ring((x, y), (x + 2, y), (x, y + 2))), label="Tumor")
     page = open_as()
     go_to(page, x=1000, y=800, mag=2.5)
-    page.wait_for_function("() => document.querySelectorAll('.flag-layer canvas').length > 0")
-    x, y = (round(value) for value in centre_of_map(page))
-    page.wait_for_timeout(0)
     expect(page.locator("#flag-count")).to_have_text("40 flags")
-    page.wait_for_function(
-        """() => [...document.querySelectorAll('.flag-layer canvas')].some(canvas => {
-          const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-          return data.some((value, i) => i % 4 === 3 && value > 200);
-        })"""
-    )
+    flags_drawn(page)
+    x, y = (round(value) for value in centre_of_map(page))
     before = screenshot(page, (x - 30, y - 30, 60, 60))
     assert before.min() < 60  # the dark disc with the number
     page.mouse.click(x, y)
@@ -364,6 +375,72 @@ def test_outlines_of_others_appear_by_themselves(open_as, flagged):
     # As when a reader comes back to this tab; else it looks every 15 seconds.
     page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator(".flag-row")).to_have_count(1)
+
+
+def test_a_flag_that_came_while_the_page_opened_is_shown(open_as, flagged):
+    held = Held(r"/flags\?limit=1$")
+    page = open_as(before=held)
+    expect(page.locator("#flag-empty")).to_be_visible()
+    flagged.create(polygon(SQUARE), label="Tumor")
+    page.unroute_all()
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".flag-row")).to_have_count(1)
+
+
+def test_steps_back_are_sent_in_their_order(open_as, flagged):
+    flag = flagged.create(point(1000, 800), label="Tumor")
+    page = open_as()
+    page.click(".flag-row")
+    page.select_option("#flag-state", "agreed")
+    page.select_option("#flag-label", "Stroma")
+    page.select_option("#flag-state", "disagreed")
+    saved(page)
+    page.reload()
+    page.wait_for_selector("body[data-flags]")
+    # After a reload the page has to ask how the flag is now.
+    held = Held(rf"/flags/{flag['id']}$", number=3)(page)
+    press_undo = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'z', ctrlKey: true }))"
+    page.evaluate(f"() => {{ for (let n = 0; n < 3; n++) {press_undo}; }}")
+    held.wait()
+    held.let_go(lambda all_held: all_held[::-1])
+
+    def now() -> tuple[str, str]:
+        flag_now = flagged.get(flag).get_json()
+        return flag_now["state"], flag_now["label"]
+
+    eventually(page, lambda: now() == ("open", "Tumor"))
+    saved(page)
+    assert now() == ("open", "Tumor")
+
+
+def test_what_is_changed_while_news_come_is_not_given_up(open_as, flagged):
+    flag = flagged.create(polygon(SQUARE))
+    page = open_as(may_fail=True)
+    page.click(".flag-row")
+    expect(page.locator("#flag-selected")).to_be_visible()
+    held = Held(rf"/flags/{flag['id']}$")(page)
+    flagged.patch(flag, reason="a follicle")
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    held.wait()
+    page.select_option("#flag-label", "Tumor")
+    dialog = page.locator(".flag-conflict")
+    expect(dialog).to_contain_text("a follicle")
+    held.let_go()
+    dialog.get_by_role("button", name="Keep theirs, and mine as a copy").click()
+    saved(page)
+    labels = {one["label"] for one in flagged.list()["items"]}
+    assert labels == {None, "Tumor"}
+
+
+def test_the_slide_is_moved_by_keys_before_the_flags_are_there(started, open_page):
+    labels = Held("/api/v1/labels$")
+    page = open_page(started.viewer_url("slide.tif"), before=labels)
+    labels.wait()
+    expect(page.locator("#magnification-value")).not_to_be_empty()
+    page.keyboard.press("3")
+    expect(page.locator("#magnification-value")).to_have_text("5×")
+    labels.let_go()
+    page.wait_for_selector("body[data-flags=ready]")
 
 
 def test_files_are_taken_in_whole_or_with_leave_in_part(open_as, flagged, tmp_path):
@@ -382,11 +459,15 @@ def test_files_are_taken_in_whole_or_with_leave_in_part(open_as, flagged, tmp_pa
 def test_drawing_by_touch(open_as, flagged):
     page = open_as(has_touch=True)
     page.tap("#tool-polygon")
+    expect(page.locator("#tool-polygon")).to_have_attribute("aria-pressed", "true")
     for place in SQUARE[:-1]:
         page.touchscreen.tap(*at(page, *place))
     page.tap("#tool-polygon")  # laid down: nothing is made
+    expect(page.locator("#tool-polygon")).to_have_attribute("aria-pressed", "false")
     page.tap("#tool-point")
+    expect(page.locator("#tool-point")).to_have_attribute("aria-pressed", "true")
     page.touchscreen.tap(*at(page, 1100, 900))
+    expect(page.locator(".flag-row")).to_have_count(1)
     saved(page)
     (flag,) = flagged.list()["items"]
     assert flag["geometry"]["coordinates"] == pytest.approx([1100, 900], abs=3)

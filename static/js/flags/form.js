@@ -39,6 +39,7 @@ export class FlagForm {
     /** @type {string | null} */
     this._shownId = null;
     this._shownComments = -1;
+    this._askedComments = 0;
     this._fill();
     this._listen();
     store.addEventListener('selected', () => this.show());
@@ -193,6 +194,7 @@ export class FlagForm {
 
   /** @param {Flag} flag */
   async _showComments(flag) {
+    const asked = (this._askedComments += 1);
     this._shownComments = flag.comments;
     const list = byId('flag-comments');
     if (!flag.comments) {
@@ -201,7 +203,7 @@ export class FlagForm {
     }
     /** @type {{items: Comment[]}} */
     const { items } = await json(`/api/v1/flags/${flag.id}/comments`).catch(() => ({ items: [] }));
-    if (this._shownId !== flag.id) return;
+    if (this._shownId !== flag.id || asked !== this._askedComments) return;
     list.replaceChildren(
       ...items.map(({ text, created_by, created_at }) =>
         make('li', {}, [

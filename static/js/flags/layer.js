@@ -34,6 +34,7 @@ export class FlagLayer extends SnappedGridLayer {
     store.tiles.addEventListener('square', event => {
       this._soilAround(/** @type {CustomEvent} */ (event).detail);
     });
+    store.tiles.addEventListener('underway', () => this._tellWhileComing());
     store.tiles.addEventListener('stale', () => this._eachTile(coords => this._load(coords)));
     store.addEventListener('local', () => this._eachTile((_, canvas) => this._soil(canvas)));
   }
@@ -77,6 +78,11 @@ export class FlagLayer extends SnappedGridLayer {
     });
     this._paint(canvas);
     this._load(tile.coords);
+  }
+
+  /** `aria-busy` while flags may be missing that are to come. */
+  _tellWhileComing() {
+    this._container?.setAttribute('aria-busy', String(this._store.tiles.underWay > 0));
   }
 
   /** @param {L.Coords} coords */

@@ -29,6 +29,8 @@ export class FlagListPanel {
     this._more = byId('flag-more');
     /** @type {Flag[]} */
     this._items = [];
+    /** @type {Map<string, {flag: Flag, key: string, row: HTMLElement}>} */
+    this._rows = new Map();
     /** @type {string | null} */
     this._next = null;
     this._asked = 0;
@@ -86,7 +88,9 @@ export class FlagListPanel {
 
   async _loadMore() {
     if (!this._next) return;
+    const asked = (this._asked += 1);
     const page = await this._store.list({ ...this._query(), after: this._next });
+    if (asked !== this._asked) return; // another list is shown by now, or this part is
     this._items.push(...page.items);
     this._next = page.next;
     this._show();
@@ -99,12 +103,9 @@ export class FlagListPanel {
     const fresh = unsaved.filter(flag => !known.has(flag.id));
     const flags = [...fresh, ...this._items.map(flag => changed.get(flag.id) ?? flag)];
     const shown = flags.filter(flag => !flag.deleted);
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.flag;
-    this._list.replaceChildren(...shown.map(flag => this._row(flag)));
-    if (focused) {
-      /** @type {HTMLElement | null} */ (
-        this._list.querySelector(`[data-flag="${focused}"]`)
-      )?.focus();
+    this._place(shown.map(flag => this._rowOf(flag)));
+    for (const id of this._rows.keys()) {
+      if (!shown.some(flag => flag.id === id)) this._rows.delete(id);
     }
     this._more.hidden = !this._next;
     const texts = TEXTS.flags;
@@ -114,6 +115,31 @@ export class FlagListPanel {
     byId('flag-empty').hidden = all > 0 || this._total === undefined;
     byId('flag-no-match').hidden = !all || shown.length > 0;
     byId('flag-filters').hidden = all === 0;
+  }
+
+  /**
+   * Rows that stay as they are stay in the page: one that is being clicked on must not be replaced.
+   * @param {HTMLElement[]} rows
+   */
+  _place(rows) {
+    const there = this._list.children;
+    if (rows.length === there.length && rows.every((row, i) => row === there[i])) return;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.flag;
+    this._list.replaceChildren(...rows);
+    if (focused) {
+      /** @type {HTMLElement | null} */ (
+        this._list.querySelector(`[data-flag="${focused}"]`)
+      )?.focus();
+    }
+  }
+
+  /** @param {Flag} flag the row it has, unless it is another one by now */
+  _rowOf(flag) {
+    const key = JSON.stringify([{ ...flag, geometry: null }, this._store.selected?.id === flag.id]);
+    const known = this._rows.get(flag.id);
+    const row = known?.key === key ? known.row : this._row(flag);
+    this._rows.set(flag.id, { flag, key, row });
+    return row;
   }
 
   /** @param {Flag} flag */
@@ -148,7 +174,7 @@ export class FlagListPanel {
     button.type = 'button';
     button.dataset.flag = flag.id;
     button.setAttribute('aria-current', String(selected?.id === flag.id));
-    button.addEventListener('click', () => this._goTo(flag));
+    button.addEventListener('click', () => this._goTo(this._rows.get(flag.id)?.flag ?? flag));
     return make('li', {}, [button]);
   }
 }

@@ -56,8 +56,10 @@ export class FlagStore extends EventTarget {
     /** Set while the selected flag is being edited: news must not move it under the hand. */
     this.editing = false;
     this._noted_ms = -Infinity;
-    /** @type {string | null | undefined} */
-    this._touchedAt = undefined;
+    /** The oldest state of the flags that something shown was fetched in; undefined: nothing was. @type {string | undefined} */
+    this._shownState = undefined;
+    this.tiles.onState = touchedAt => this._noteState(touchedAt);
+    this._turn = Promise.resolve();
     this._refresh = throttle(() => this._tellNews(), REFRESH_MS);
     this.outbox = new Outbox(slideId, remembered, {
       stored: flag => this._stored(flag),
@@ -102,8 +104,24 @@ export class FlagStore extends EventTarget {
    * @param {Record<string, string>} query
    * @returns {Promise<FlagList>}
    */
-  list(query) {
+  async list(query) {
+    const page = await this._ask(query);
+    this._noteState(page.touched_at);
+    return page;
+  }
+
+  /**
+   * @param {Record<string, string>} query
+   * @returns {Promise<FlagList>}
+   */
+  _ask(query) {
     return json(`/api/v1/slides/${this._slideId}/flags?${new URLSearchParams(query)}`);
+  }
+
+  /** @param {string | null} touchedAt when a flag was changed last, as an answer tells it */
+  _noteState(touchedAt) {
+    const state = touchedAt ?? '';
+    if (this._shownState === undefined || state < this._shownState) this._shownState = state;
   }
 
   /** @param {Flag | null} flag */
@@ -188,7 +206,29 @@ export class FlagStore extends EventTarget {
   }
 
   /** @returns {Promise<Step | null>} what was undone */
-  async undo() {
+  undo() {
+    return this._inTurn(() => this._undoLast());
+  }
+
+  /** @returns {Promise<Step | null>} what was done again */
+  redo() {
+    return this._inTurn(() => this._redoLast());
+  }
+
+  /**
+   * A step may have to ask for its flag: the next one waits, so that they are sent in their order.
+   * @param {() => Promise<Step | null>} act
+   */
+  _inTurn(act) {
+    const step = this._turn.then(act);
+    this._turn = step.then(
+      () => undefined,
+      () => undefined,
+    );
+    return step;
+  }
+
+  async _undoLast() {
     const step = this._undo.pop();
     if (!step) return null;
     this._redo.push(step);
@@ -199,8 +239,7 @@ export class FlagStore extends EventTarget {
     return step;
   }
 
-  /** @returns {Promise<Step | null>} what was done again */
-  async redo() {
+  async _redoLast() {
     const step = this._redo.pop();
     if (!step) return null;
     this._undo.push(step);
@@ -343,6 +382,7 @@ export class FlagStore extends EventTarget {
   }
 
   _tellNews() {
+    this._shownState = undefined;
     this.tiles.refresh();
     this.dispatchEvent(new Event('news'));
   }
@@ -350,11 +390,8 @@ export class FlagStore extends EventTarget {
   _lookForNews() {
     const look = async () => {
       if (document.visibilityState !== 'visible') return;
-      const { touched_at } = await this.list({ limit: '1' });
-      if (touched_at === this._touchedAt) return;
-      const first = this._touchedAt === undefined;
-      this._touchedAt = touched_at;
-      if (first) return;
+      const { touched_at } = await this._ask({ limit: '1' });
+      if (this._shownState === undefined || (touched_at ?? '') <= this._shownState) return;
       this._tellNews();
       await this._renewSelected();
     };
@@ -369,10 +406,12 @@ export class FlagStore extends EventTarget {
     const { selected } = this;
     if (!selected || this.editing || this.outbox.concerns(selected.id)) return;
     const flag = await this.fetch(selected.id);
-    if (this.selected?.id === selected.id && flag?.version !== selected.version && !this.editing) {
-      this._local.delete(selected.id);
-      this.select(flag);
-    }
+    const now = this.selected;
+    if (now?.id !== selected.id || this.editing) return;
+    // Changed here while the answer was on its way: what was changed goes first.
+    if (this.outbox.concerns(now.id) || (flag && flag.version <= now.version)) return;
+    this._local.delete(now.id);
+    this.select(flag);
   }
 }
 

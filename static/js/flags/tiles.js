@@ -29,6 +29,10 @@ export class FlagTiles extends EventTarget {
     this._squares = new Map();
     /** @type {Map<string, number>} the epoch each was asked for at */
     this._asked = new Map();
+    /** How many squares are on their way. */
+    this.underWay = 0;
+    /** The oldest state of the flags that squares here were fetched in; see `FlagStore`. */
+    this.onState = (/** @type {string | null} */ _touchedAt) => {};
   }
 
   /**
@@ -46,9 +50,12 @@ export class FlagTiles extends EventTarget {
     const epoch = this.epoch;
     if ((this._asked.get(key) ?? -1) >= epoch) return;
     this._asked.set(key, epoch);
+    this._count(1);
     try {
       /** @type {FlagList} */
-      const { items, clusters } = await json(`${this._url}?${query(z, x, y)}`);
+      const { items, clusters, touched_at } = await json(`${this._url}?${query(z, x, y)}`);
+      if ((this._squares.get(key)?.epoch ?? -1) > epoch) return; // a newer answer was quicker
+      this.onState(touched_at);
       this._squares.delete(key);
       this._squares.set(key, { flags: items, clusters, epoch });
       this._forget();
@@ -56,7 +63,15 @@ export class FlagTiles extends EventTarget {
     } catch (error) {
       this._asked.delete(key); // `refresh` asks again when the server is back
       if (!(error instanceof ApiError || error instanceof ConnectionLost)) throw error;
+    } finally {
+      this._count(-1);
     }
+  }
+
+  /** @param {1 | -1} more */
+  _count(more) {
+    this.underWay += more;
+    this.dispatchEvent(new Event('underway'));
   }
 
   /** Everything may have changed: squares are fetched anew, the old ones stay until then. */
