@@ -52,6 +52,8 @@ export class AnalysisWatcher {
     /** @type {Analysis | null} */
     this.analysis = null;
     this._timer = 0;
+    /** Counts what was asked and heard: an answer to an earlier question comes too late. */
+    this._turn = 0;
     this._polls = 0;
     /** The heat map that was handed on, and the revision it is at. */
     this._heatmapOf = '';
@@ -82,6 +84,7 @@ export class AnalysisWatcher {
   stop() {
     window.clearTimeout(this._timer);
     this._timer = 0;
+    this._turn += 1;
     this.analysis = null;
   }
 
@@ -110,6 +113,7 @@ export class AnalysisWatcher {
 
   /** @param {Analysis} analysis */
   _take(analysis) {
+    this._turn += 1;
     this.analysis = analysis;
     this._handlers.onAnalysis(analysis);
   }
@@ -128,13 +132,19 @@ export class AnalysisWatcher {
     const id = this.analysis?.id;
     if (!id) return;
     let ended = false;
+    let turn = ++this._turn;
+    const isLate = () => turn !== this._turn; // who followed, cancelled or asked since asks again
     try {
       const analysis = await api.analysis(id);
-      if (this.analysis?.id !== id) return; // another one is followed by now
+      if (isLate()) return;
       this._take(analysis);
-      ended = (await this._followHeatmap(analysis)) && !isActive(analysis);
+      turn = this._turn;
+      ended = (await this._followHeatmap(analysis, isLate)) && !isActive(analysis);
+      if (isLate()) return;
       await this._askAfterWorker(analysis);
+      if (isLate()) return;
     } catch (error) {
+      if (isLate()) return;
       if (error instanceof ApiError && error.status < 500) {
         this._handlers.onError(error);
         this._timer = 0;
@@ -150,11 +160,13 @@ export class AnalysisWatcher {
   /**
    * Whether the heat map is as new as the analysis.
    * @param {Analysis} analysis
+   * @param {() => boolean} isLate whether another analysis may be shown by now
    */
-  async _followHeatmap(analysis) {
+  async _followHeatmap(analysis, isLate) {
     if (this._heatmapOf !== analysis.id) {
       const prepared = analysis.chunks_total !== null && !this.locked;
       const info = prepared ? await this._heatmap(analysis.id) : null;
+      if (isLate()) return false;
       if (!info) return !isActive(analysis);
       this._heatmapOf = analysis.id;
       this._revision = info.revision;
@@ -162,7 +174,9 @@ export class AnalysisWatcher {
     }
     if (this._revision !== analysis.revision) {
       const changes = await api.changes(analysis.id, this._revision);
+      if (isLate()) return false;
       await this._handlers.onChanges(changes);
+      if (isLate()) return false;
       this._revision = changes.revision;
     }
     return true;

@@ -8,7 +8,15 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, centre_of_map, go_to, wait_for_heatmap
+from tests.browser.conftest import (
+    OpenPage,
+    centre_of_map,
+    go_to,
+    press_shortly,
+    wait_for_heatmap,
+    wait_for_tiles,
+)
+from tests.browser.held import Held
 from tests.browser.pictures import screenshot
 from tests.browser.site import Site
 from tests.slides import EOSIN, make_slide
@@ -70,6 +78,8 @@ def opened(site: Site, open_viewer: OpenPage) -> OpenPage:
     def opened(**options: Any) -> Page:
         page = open_viewer(site.viewer_url("slide.tif"), **options)
         wait_for_heatmap(page)
+        # Their numbers lie over cells.
+        expect(page.locator(".spot-mark")).not_to_have_count(0)
         go_to(page, x=640, y=512, mag=10, op=0.5)
         page.locator("#agreement summary").click()
         return page
@@ -88,13 +98,8 @@ def switch_on(page: Page) -> None:
 
 def drawn(page: Page) -> None:
     """Until the overlay has tiles, all are painted, and none is waited for."""
-    page.wait_for_function(
-        """() => {
-          const tiles = [...document.querySelectorAll('.heatmap-layer .leaflet-tile')];
-          return tiles.length > 0 && tiles.every(t => t.classList.contains('leaflet-tile-loaded'));
-        }"""
-    )
-    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    page.wait_for_selector(".heatmap-layer .leaflet-tile", state="attached")
+    wait_for_tiles(page)
 
 
 def place(page: Page, column: int) -> tuple[int, int]:
@@ -132,9 +137,10 @@ def over_tissue(end: NDArray[np.int64], difference: float) -> NDArray[np.float64
     return np.asarray(np.asarray(EOSIN) * (1 - share) + end * share, np.float64)
 
 
-def probe(page: Page, column: int) -> str:
+def reads(page: Page, column: int, text: str) -> None:
+    """What the probe reads of a cell."""
     page.mouse.move(*place(page, column))
-    return page.inner_text("#probe-value")
+    expect(page.locator("#probe-value")).to_have_text(text)
 
 
 @pytest.mark.usefixtures("library")
@@ -145,10 +151,10 @@ def test_colours_and_probe_say_which_model_is_higher_and_how_much(opened: OpenPa
     assert np.abs(colour(page, LOWER) - over_tissue(BLUE, 0.5)).max() <= 3
     assert np.abs(colour(page, EQUAL) - EOSIN).max() <= 2
     assert not any(is_hatched(page, column) for column in (HIGHER, LOWER, EQUAL))
-    assert probe(page, HIGHER) == "this 0.90 · other 0.10 · difference +0.80"
+    reads(page, HIGHER, "this 0.90 · other 0.10 · difference +0.80")
     expect(page.locator("#difference-probe")).to_be_visible()
-    assert probe(page, LOWER) == "this 0.20 · other 0.70 · difference −0.50"
-    assert probe(page, EQUAL) == "this 0.80 · other 0.80 · difference 0.00"
+    reads(page, LOWER, "this 0.20 · other 0.70 · difference −0.50")
+    reads(page, EQUAL, "this 0.80 · other 0.80 · difference 0.00")
 
 
 @pytest.mark.usefixtures("library")
@@ -159,9 +165,9 @@ def test_what_one_model_alone_analysed_is_hatched_and_not_a_difference(opened: O
     for column in (ALONE, NEITHER, OTHER_ALONE):
         assert is_hatched(page, column)
         assert np.abs(colour(page, column) - EOSIN).max() <= 2
-    assert probe(page, ALONE) == "this 0.90 · other not analysed"
-    assert probe(page, OTHER_ALONE) == "this not analysed · other 0.90"
-    assert probe(page, NEITHER) == "not analysed"
+    reads(page, ALONE, "this 0.90 · other not analysed")
+    reads(page, OTHER_ALONE, "this not analysed · other 0.90")
+    reads(page, NEITHER, "not analysed")
     expect(page.locator("#difference-probe")).to_be_hidden()
 
 
@@ -191,12 +197,15 @@ def test_zoomed_out_it_is_the_difference_of_maxima_and_says_so(
     go_to(page, x=640, y=512, mag=20)
     switch_on(page)
     expect(page.locator("#heat-maximum")).to_be_hidden()
-    assert "difference 0.00" not in probe(page, EQUAL)
+    page.mouse.move(*place(page, EQUAL))
+    value = page.locator("#probe-value")
+    expect(value).to_contain_text("difference")
+    expect(value).not_to_contain_text("difference 0.00")
     go_to(page, x=640, y=512, mag=5)
     drawn(page)
     expect(page.locator("#heat-maximum")).to_contain_text("the highest of 2 × 2 cells of the one")
-    assert probe(page, EQUAL) == "this 0.90 · other 0.90 · difference 0.00"
-    assert page.inner_text("#probe-note") == "each the highest of 2 × 2 cells"
+    reads(page, EQUAL, "this 0.90 · other 0.90 · difference 0.00")
+    expect(page.locator("#probe-note")).to_have_text("each the highest of 2 × 2 cells")
     page.uncheck("#agreement-difference")
     expect(page.locator("#heat-maximum")).to_have_text(
         "At this zoom each spot shows the highest of 2 × 2 cells."
@@ -208,15 +217,16 @@ def test_hidden_with_h_and_switched_off_it_is_what_it_was(opened: OpenPage) -> N
     page = opened()
     page.keyboard.press("]")
     drawn(page)
-    before, limits, said = across(page), page.inner_text("#heat-range"), probe(page, HIGHER)
+    before, limits = across(page), page.inner_text("#heat-range")
+    reads(page, HIGHER, "0.90")
     switch_on(page)
     page.keyboard.press("[")  # moves nothing that is not seen
     difference = across(page)
     assert np.abs(difference - before).max() > 30
-    page.keyboard.press("h")
+    press_shortly(page, "h")
     drawn(page)
     assert np.abs(across(page) - EOSIN).max() <= 2
-    page.keyboard.press("h")
+    press_shortly(page, "h")
     drawn(page)
     assert np.array_equal(across(page), difference)
     page.keyboard.press("Space")
@@ -224,7 +234,7 @@ def test_hidden_with_h_and_switched_off_it_is_what_it_was(opened: OpenPage) -> N
     drawn(page)
     assert np.array_equal(across(page), before)
     assert page.inner_text("#heat-range") == limits
-    assert probe(page, HIGHER) == said == "0.90"
+    reads(page, HIGHER, "0.90")
     expect(page.locator(".difference-only")).to_be_hidden()
 
 
@@ -238,8 +248,22 @@ def test_choosing_another_model_goes_back_to_the_plain_heat_map(opened: OpenPage
     expect(page.locator("#model-name")).to_contain_text("other-model")
     expect(page.locator("#agreement-other option")).to_contain_text("shown-model")
     switch_on(page)  # now the other way round
-    assert probe(page, HIGHER) == "this 0.10 · other 0.90 · difference −0.80"
+    reads(page, HIGHER, "this 0.10 · other 0.90 · difference −0.80")
     assert np.abs(colour(page, HIGHER) - over_tissue(BLUE, 0.8)).max() <= 3
+
+
+def test_a_heat_map_that_comes_late_does_not_take_the_place_of_the_chosen_one(
+    library: Site, opened: OpenPage
+) -> None:
+    page = opened()
+    held = Held(f"/analyses/{other_id(library)}/heatmap$")(page)
+    page.select_option("#models-shown", index=1)
+    held.wait()
+    page.select_option("#models-shown", index=0)
+    held.let_go()
+    assert "shown-model" in page.inner_text("#model-name")
+    wait_for_tiles(page)
+    reads(page, LOWER, "0.20")
 
 
 def test_another_heat_map_that_is_gone_is_told_and_nothing_of_it_stays(
@@ -297,5 +321,5 @@ def test_a_slide_that_is_gone_keeps_no_difference(opened: OpenPage) -> None:
 def test_no_barrier_in_the_difference(opened: OpenPage, scheme: str) -> None:
     page = opened(color_scheme=scheme)
     switch_on(page)
-    probe(page, HIGHER)
+    reads(page, HIGHER, "this 0.90 · other 0.10 · difference +0.80")
     assert Axe().run(page).response["violations"] == []

@@ -26,6 +26,8 @@ export class Models {
     this._difference = new DifferenceSwitch(view);
     this._shown = '';
     this._state = '';
+    /** Counts the comparisons asked for. */
+    this._asked = 0;
     /** @type {Analysis[]} */
     this._analyses = [];
     this._chooser = byId('models-shown', HTMLSelectElement);
@@ -106,8 +108,10 @@ export class Models {
     if (!details.open || !other) return;
     void this._difference.offer(shown, other);
     const url = `/api/v1/analyses/${shown}/compare/${other}`;
+    const asked = (this._asked += 1);
     try {
       const found = await json(url);
+      if (asked !== this._asked) return; // two others are compared by now
       setText(byId('agreement-problem'), '');
       const rows = TEXTS.models.agreement(found);
       list.replaceChildren(
@@ -118,6 +122,7 @@ export class Models {
       );
       this._showLargest(found);
     } catch (error) {
+      if (asked !== this._asked) return;
       list.replaceChildren();
       const hint = error instanceof ApiError ? error.hint : '';
       setText(byId('agreement-problem'), `${/** @type {Error} */ (error).message} ${hint}`.trim());
