@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap
+from tests.browser.conftest import MakeSite, OpenPage, eventually, wait_for_heatmap
+from tests.browser.held import Held
 from tests.browser.site import Site
 from tests.slides import EOSIN, GLASS, make_slide
 
@@ -87,16 +88,23 @@ def is_at(page: Page, x: float, y: float, magnification: float) -> None:
     )
 
 
-def hotspots(page: Page, site: Site, seen: int) -> dict[str, Any]:
-    """As the reader of this page gets them, once the server knows of so many seen."""
+def kept(page: Page) -> None:
+    """Until the server has all that was seen and said; only once the page shows it."""
+    expect(page.locator("#spots-progress")).to_have_attribute("data-state", "saved")
+
+
+def ask_hotspots(page: Page, site: Site) -> dict[str, Any]:
+    """As the server has them for the reader of this page."""
     slide = site.slide("spots.tif")
     address = f"{site.url}/api/v1/analyses/{slide['id']:0>32}/hotspots"
-    page.wait_for_function(
-        "async ([url, seen]) => (await (await fetch(url)).json()).seen === seen",
-        arg=[address, seen],
-    )
     shown: dict[str, Any] = page.request.get(address).json()
     return shown
+
+
+def hotspots(page: Page, site: Site) -> dict[str, Any]:
+    """Once all is kept."""
+    kept(page)
+    return ask_hotspots(page, site)
 
 
 def wait_for_seen(page: Page, text: str) -> None:
@@ -122,23 +130,49 @@ def test_a_slide_is_toured_by_keyboard_alone(page: Page, library: Site) -> None:
     page.keyboard.press("n")
     expect(page.locator("#toast")).to_have_text("All 3 hot spots are seen: 1 agreed, 1 disagreed")
 
-    shown = hotspots(page, library, seen=3)
+    shown = hotspots(page, library)
     assert [spot["review"]["opinion"] for spot in shown["items"]] == ["agree", "disagree", None]
     assert shown["all_seen"]
+
+
+def test_an_opinion_is_kept_though_the_page_is_left_at_once(page: Page, library: Site) -> None:
+    held = Held("/hotspots/1/review$", "PUT")(page)
+    page.keyboard.press("n")
+    held.wait()
+    page.keyboard.press("j")  # waits for the answer to what was said before
+    wait_for_seen(page, "2 of 3 seen: 1 agreed")
+    page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+    eventually(page, lambda: ask_hotspots(page, library)["agreed"] == 1)
+
+
+def test_what_is_said_while_the_list_comes_is_shown(page: Page, library: Site) -> None:
+    held = Held("/hotspots[?]")(page)
+    page.evaluate(
+        """async () => (await import('/static/js/reader.js')).readerChanges
+          .dispatchEvent(new CustomEvent('change', { detail: 'Ann' }))"""
+    )
+    held.wait()
+    page.keyboard.press("n")
+    page.keyboard.press("j")
+    wait_for_seen(page, "2 of 3 seen: 1 agreed")
+    held.let_go()
+    kept(page)
+    wait_for_seen(page, "2 of 3 seen: 1 agreed")
 
 
 def test_it_survives_a_reload_and_goes_on_with_what_was_not_seen(
     page: Page, library: Site, open_page: OpenPage
 ) -> None:
-    with page.expect_response(lambda answer: answer.url.endswith("/review")):
-        page.keyboard.press("n")
+    page.keyboard.press("n")
     wait_for_seen(page, "1 of 3 seen")
+    kept(page)
     page.reload()
     page.wait_for_selector("body[data-ready]")
     wait_for_seen(page, "1 of 3 seen")
     page.keyboard.press("n")
     status(page, "Hot spot 2 of 3")
     wait_for_seen(page, "2 of 3 seen")
+    kept(page)
 
     elsewhere = opened(library, open_page)
     wait_for_seen(elsewhere, "2 of 3 seen")
@@ -150,6 +184,7 @@ def test_what_others_say_is_shown_beside_it(page: Page, library: Site, open_page
     page.keyboard.press("n")
     page.keyboard.press("k")
     wait_for_seen(page, "2 of 3 seen: 1 disagreed")
+    kept(page)
     other = opened(library, open_page, "Ben")
     expect(other.locator(".spot-others").first).to_have_text("Ann disagrees")
 
@@ -171,7 +206,7 @@ def test_the_magnification_is_remembered(page: Page) -> None:
     is_at(page, *MIDDLES[1], 10)
     page.reload()
     page.wait_for_selector("body[data-ready]")
-    assert page.input_value("#tour-power") == "10"
+    expect(page.locator("#tour-power")).to_have_value("10")
 
 
 def test_a_spot_of_the_list_is_gone_to(page: Page) -> None:
@@ -224,7 +259,8 @@ def test_without_a_name_nothing_is_asked_until_there_is_an_opinion(
     page.keyboard.press("Enter")
     wait_for_seen(page, "2 of 3 seen: 1 agreed")
     expect(page.locator("#spots-unsigned")).to_have_text("")
-    assert hotspots(page, library, seen=2)["agreed"] == 1
+    shown = hotspots(page, library)
+    assert (shown["seen"], shown["agreed"]) == (2, 1)
 
 
 def test_a_slide_without_hot_spots_offers_the_sweep(library: Site, open_page: OpenPage) -> None:
@@ -256,9 +292,8 @@ def test_the_sweep_covers_the_tissue_by_one_key_and_goes_on_after_a_reload(
         page.keyboard.press("n")
         expect(page.locator("#sweep-status")).to_contain_text(f"Field {n} of ")
         is_at(page, fields[n - 1][0] / STEP_PX, fields[n - 1][1] / STEP_PX, 40)
-    page.wait_for_function(
-        "async url => (await (await fetch(url)).json()).sweep.seen.length === 3", arg=address
-    )
+    expect(page.locator("#sweep-status")).to_have_attribute("data-state", "saved")
+    assert len(page.request.get(address).json()["sweep"]["seen"]) == 3
     page.reload()
     page.wait_for_selector("body[data-ready]")
     page.click("#tour-sweep")
@@ -268,6 +303,36 @@ def test_the_sweep_covers_the_tissue_by_one_key_and_goes_on_after_a_reload(
     expect(page.locator("#sweep-status")).to_contain_text("Field 4 of ")
     page.keyboard.press("Shift+N")
     expect(page.locator("#sweep-status")).to_contain_text("Field 3 of ")
+
+
+def test_keys_before_the_sweep_is_known_go_on_with_it(library: Site, open_page: OpenPage) -> None:
+    page = opened(library, open_page)
+    address = f"{library.url}/api/v1/slides/{library.slide('spots.tif')['id']}/sweep"
+    field = {"magnification": 40, "field_width_l0_px": 600, "field_height_l0_px": 600}
+    begun = page.request.put(address, data=field).json()["sweep"]["started_at"]
+    page.request.patch(address, data={"position": 2, "seen": 2})
+    held = Held("/sweep$")(page)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    page.click("#tour-sweep")
+    page.locator("#map").focus()
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    held.let_go()
+    expect(page.locator("#sweep-status")).to_contain_text("Field 5 of ")
+    expect(page.locator("#sweep-status")).to_have_attribute("data-state", "saved")
+    assert page.request.get(address).json()["sweep"]["started_at"] == begun
+
+
+def test_quick_keys_begin_one_sweep(page: Page) -> None:
+    page.click("#tour-sweep")
+    page.select_option("#tour-power", "40")
+    page.locator("#map").focus()
+    held = Held("/sweep$", "PUT")(page)
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    held.let_go()
+    expect(page.locator("#sweep-status")).to_contain_text("Field 2 of ")
 
 
 def test_the_end_of_the_sweep_is_told(page: Page) -> None:
@@ -299,13 +364,28 @@ def test_what_was_viewed_is_recorded_once_it_is_wished(page: Page) -> None:
         "() => { const c = document.querySelector('.trail');"
         " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); }"
     )
-    assert page.evaluate(painted)
+    page.wait_for_function(painted)
     page.reload()
     page.wait_for_selector("body[data-ready]")
     expect(page.locator("#trail-record")).to_be_checked()
     page.click("#trail-forget")
     expect(page.locator("#trail-record")).not_to_be_checked()
     page.wait_for_function(painted.replace(".some(v => v)", ".every(v => !v)"))
+
+
+def test_an_answer_from_before_does_not_switch_the_recording_off(
+    library: Site, open_page: OpenPage
+) -> None:
+    page = opened(library, open_page)
+    held = Held("/coverage$")(page)
+    page.reload()
+    held.wait()
+    page.wait_for_selector("body[data-ready]")
+    page.check("#trail-record")
+    expect(page.locator("#trail-share")).to_contain_text("% of the tissue was on your screen")
+    held.let_go()
+    expect(page.locator("#trail-record")).to_be_checked()
+    expect(page.locator("#trail-share")).to_contain_text("% of the tissue was on your screen")
 
 
 # ---- states -----------------------------------------------------------------------------------

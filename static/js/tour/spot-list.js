@@ -48,6 +48,7 @@ export class SpotList {
     if (!any) this._rows.clear();
     if (!any || !page) return this._list.replaceChildren();
     setText(byId('spots-progress'), this._progress());
+    byId('spots-progress').dataset.state = this._spots.isSaving ? 'saving' : 'saved';
     byId('spots-progress').classList.toggle('is-complete', this._spots.allSeen);
     const bar = byId('spots-bar', HTMLProgressElement);
     bar.max = page.kept;

@@ -29,6 +29,11 @@ export class Spots extends EventTarget {
     this._analysisId = '';
     /** Reviews go one after the other, so that the last word is the last one kept. */
     this._queue = Promise.resolve();
+    /** Counts what was said, and what the server has of it. */
+    this._said = 0;
+    /** The last word on each hot spot, by address, until the server has it. @type {Map<string, Review>} */
+    this._untold = new Map();
+    window.addEventListener('pagehide', () => this._tellAtOnce());
     /** Raised when what waits is not to be sent any more. */
     this._round = 0;
     /** Seen before anybody said who reads. @type {Set<number>} */
@@ -61,6 +66,11 @@ export class Spots extends EventTarget {
     return this.kept > 0 && this.seen >= this.kept;
   }
 
+  /** Whether the server does not have all that was said yet. */
+  get isSaving() {
+    return this._untold.size > 0;
+  }
+
   /** Whether something was seen that no name was given for. */
   get isUnsigned() {
     return this._unsigned.size > 0;
@@ -91,10 +101,14 @@ export class Spots extends EventTarget {
     const id = this._analysisId;
     if (this.state !== 'ready') this._become('loading');
     try {
-      const page = await json(`/api/v1/analyses/${id}/hotspots?limit=${PAGE}`);
+      const page = await this._firstPage(id);
       if (id !== this._analysisId) return;
       this.page = page;
       this.items = page.items;
+      for (const spot of this.items) {
+        const said = this._untold.get(this._reviewUrl(spot));
+        if (said) this._apply(spot, said);
+      }
       this._become('ready');
     } catch (error) {
       if (id !== this._analysisId) return;
@@ -105,6 +119,19 @@ export class Spots extends EventTarget {
         : /** @type {Error} */ (error).message;
       this._analysisId = ''; // the next look at the analysis tries again
       this._become('problem');
+    }
+  }
+
+  /**
+   * The first page; asked for anew where something was said while the answer was on its way.
+   * @param {string} id
+   */
+  async _firstPage(id) {
+    for (;;) {
+      const said = this._said;
+      /** @type {HotspotPage} */
+      const page = await json(`/api/v1/analyses/${id}/hotspots?limit=${PAGE}`);
+      if (said === this._said || id !== this._analysisId) return page;
     }
   }
 
@@ -187,14 +214,20 @@ export class Spots extends EventTarget {
    * @param {Review} review
    */
   _send(spot, review) {
-    const url = `/api/v1/analyses/${this._analysisId}/hotspots/${spot.rank}/review`;
+    const url = this._reviewUrl(spot);
     const round = this._round;
+    this._said += 1;
+    this._untold.set(url, review);
     this._queue = this._queue.then(async () => {
       if (round !== this._round) return;
       try {
         await json(url, 'PUT', review);
         this._unsigned.delete(spot.rank);
+        if (this._untold.get(url) === review) this._untold.delete(url);
+        this._said += 1; // an answer under way may be from before
+        this._changed();
       } catch (error) {
+        this._untold.clear();
         const known = error instanceof ApiError;
         const text = known
           ? `${error.message} ${error.hint}`
@@ -202,8 +235,25 @@ export class Spots extends EventTarget {
         this.dispatchEvent(new CustomEvent('problem', { detail: text }));
         this._round += 1; // nobody is asked for a name, or told of a failure, once for each
         if (known && this.state === 'ready') await this.load(); // as the server has it
+        this._changed();
       }
     });
+  }
+
+  /** @param {HotSpot} spot */
+  _reviewUrl(spot) {
+    return `/api/v1/analyses/${this._analysisId}/hotspots/${spot.rank}/review`;
+  }
+
+  /** Nothing that was said is lost because the page was left before it was sent. */
+  _tellAtOnce() {
+    const headers = { 'Content-Type': 'application/json' };
+    for (const [url, review] of this._untold) {
+      const body = JSON.stringify(review);
+      fetch(url, { method: 'PUT', body, headers, keepalive: true }).catch(() => {
+        // nobody is left to be told
+      });
+    }
   }
 
   /** Somebody said who reads: what was seen so far is theirs, and so is what they said before. */

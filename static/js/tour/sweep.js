@@ -32,7 +32,14 @@ export class Sweep {
     this._seen = new Set();
     this._problem = '';
     this._queue = Promise.resolve();
-    byId('sweep-start').addEventListener('click', () => void this.start());
+    /** Steps that the server does not have yet. */
+    this._unsent = 0;
+    /** Whether an earlier sweep would be known. */
+    this._isKnown = false;
+    /** What is asked or begun, and who waits for it. @type {Promise<void>} */
+    this._underWay = Promise.resolve();
+    this._waiting = 0;
+    byId('sweep-start').addEventListener('click', () => void this.step(1));
     byId('sweep-again').addEventListener('click', () => void this.start());
     byId('sweep-end').addEventListener('click', () => void this.end());
     byId('sweep-next').addEventListener('click', () => void this.step(1));
@@ -60,7 +67,31 @@ export class Sweep {
       : TEXTS.sweep.status(at, this.count, this.seen);
   }
 
-  async fetch() {
+  fetch() {
+    return this._inTurn(() => this._fetch());
+  }
+
+  start() {
+    return this._inTurn(() => this._start());
+  }
+
+  end() {
+    return this._inTurn(() => this._end());
+  }
+
+  /**
+   * Once all that was asked before is answered: an answer must not undo what came after it.
+   * @param {() => Promise<void>} act
+   */
+  _inTurn(act) {
+    this._waiting += 1;
+    this._underWay = this._underWay.then(act).finally(() => {
+      this._waiting -= 1;
+    });
+    return this._underWay;
+  }
+
+  async _fetch() {
     try {
       this._take((await json(this._url)).sweep);
     } catch (error) {
@@ -68,7 +99,7 @@ export class Sweep {
     }
   }
 
-  async start() {
+  async _start() {
     const { map, scale } = this._page;
     const power = Math.min(this._power(), scale.native);
     const px = 2 ** scale.zoomOf(power);
@@ -86,7 +117,7 @@ export class Sweep {
     }
   }
 
-  async end() {
+  async _end() {
     try {
       await json(this._url, 'DELETE');
       this._take(null);
@@ -97,9 +128,16 @@ export class Sweep {
   }
 
   /** @param {1 | -1} direction */
-  async step(direction) {
+  step(direction) {
+    const step = () => this._step(direction);
+    return this._waiting || !this.fields ? this._inTurn(step) : step();
+  }
+
+  /** @param {1 | -1} direction */
+  async _step(direction) {
+    if (!this._isKnown) await this._fetch(); // a new sweep takes the place of an earlier one
     if (!this.fields) {
-      if (direction > 0) await this.start();
+      if (direction > 0 && this._isKnown) await this._start();
       return;
     }
     const here = this.fields.position;
@@ -129,17 +167,21 @@ export class Sweep {
 
   /** @param {object} step */
   _send(step) {
+    this._unsent += 1;
     this._queue = this._queue.then(async () => {
       try {
         await json(this._url, 'PATCH', step);
       } catch (error) {
         this._tell(error);
       }
+      this._unsent -= 1;
+      this._show();
     });
   }
 
   /** @param {Fields | null} sweep */
   _take(sweep) {
+    this._isKnown = true;
     this.fields = sweep;
     this._seen = new Set(sweep?.seen ?? []);
     this._problem = '';
@@ -163,6 +205,7 @@ export class Sweep {
       bar.max = this.count;
       bar.value = this.seen;
       setText(byId('sweep-status'), this.status);
+      byId('sweep-status').dataset.state = this._unsent ? 'saving' : 'saved';
       setText(byId('sweep-power'), TEXTS.sweep.at(fields.magnification));
       byId('sweep-small').hidden = !this._isWindowSmaller(fields);
     }

@@ -28,6 +28,8 @@ export class Trail {
     /** @type {object[]} */
     this._views = [];
     this._rest = 0;
+    /** Counts what was asked: the answer to the last question tells how it is now. */
+    this._turn = 0;
     this._canvas = document.createElement('canvas');
     this._canvas.className = 'trail';
     byId('overview').append(this._canvas);
@@ -45,13 +47,13 @@ export class Trail {
   }
 
   async _fetch() {
-    await this._do(async () => this._take(await json(this._url)));
+    await this._do(() => json(this._url));
     this._look();
   }
 
   /** @param {boolean} recording */
   async _record(recording) {
-    await this._do(async () => this._take(await json(this._url, 'PUT', { recording })));
+    await this._do(() => json(this._url, 'PUT', { recording }));
     this._look();
   }
 
@@ -59,8 +61,9 @@ export class Trail {
     this._views = [];
     await this._do(async () => {
       await json(this._url, 'DELETE');
-      this._take(await json(this._url));
+      const coverage = await json(this._url);
       this._switch.focus();
+      return coverage;
     });
   }
 
@@ -88,14 +91,17 @@ export class Trail {
   async _send() {
     const views = this._views.splice(0, 100);
     if (!views.length || !this._coverage?.recording) return;
-    await this._do(async () => this._take(await json(`${this._url}/views`, 'POST', { views })));
+    await this._do(() => json(`${this._url}/views`, 'POST', { views }));
   }
 
-  /** @param {() => Promise<void>} act */
-  async _do(act) {
+  /** @param {() => Promise<Coverage>} ask */
+  async _do(ask) {
+    const turn = (this._turn += 1);
     try {
-      await act();
+      const coverage = await ask();
+      if (turn === this._turn) this._take(coverage);
     } catch (error) {
+      if (turn !== this._turn) return;
       this._show();
       if (error instanceof ApiError) {
         setText(byId('trail-share'), `${error.message} ${error.hint}`);
