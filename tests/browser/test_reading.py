@@ -1,11 +1,18 @@
 """Verdicts: given by keyboard, kept with a name, seen by others, and blind where that is asked."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
+from flask import request, request_finished
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import MakeSite, OpenPage, wait_for_heatmap
+from tests.browser.conftest import MakeSite, OpenPage, press_shortly, wait_for_heatmap
+from tests.browser.held import Held
 from tests.browser.site import Site
 from tests.slides import make_slide
 
@@ -48,6 +55,19 @@ def opened(
     return page
 
 
+@contextmanager
+def who_left(site: Site) -> Iterator[threading.Event]:
+    """Set once the server has heard that somebody closed a slide: no page waits for that."""
+    left = threading.Event()
+
+    def hear(_sender: object, **_: Any) -> None:
+        if request.path.endswith("/presence") and request.get_json().get("leaving"):
+            left.set()
+
+    with request_finished.connected_to(hear, site.app):
+        yield left
+
+
 def reading_of(site: Site, name: str) -> dict[str, object]:
     found: dict[str, object] = site.slide(name)["reading"]
     return found
@@ -56,7 +76,7 @@ def reading_of(site: Site, name: str) -> dict[str, object]:
 def test_a_verdict_is_given_by_keyboard_and_leads_on(library: Site, open_page: OpenPage) -> None:
     page = opened(library, open_page, reader=None)
     wait_for_heatmap(page)
-    page.keyboard.press("h")
+    press_shortly(page, "h")
     page.keyboard.press("v")
     page.keyboard.press("3")
     page.check("#verdict-next")
@@ -99,7 +119,9 @@ def test_two_people_see_each_other(library: Site, open_page: OpenPage) -> None:
     expect(first.locator("#reading-chip")).to_have_text("in review")
     second = opened(library, open_page, reader="Ben")
     expect(second.locator("#reading-others")).to_have_text("Also open with Ann")
-    second.goto("about:blank")
+    with who_left(library) as left:
+        second.goto("about:blank")
+        assert left.wait(30)
     third = opened(library, open_page, reader="Cem")
     expect(third.locator("#reading-others")).to_have_text("Also open with Ann")
 
@@ -130,6 +152,51 @@ def test_somebody_elses_change_is_told_and_nothing_is_lost(
     expect(first.locator("#reading-assignee")).to_have_text("Assigned to: Ben")
 
 
+def test_ones_own_coming_is_nobody_elses_change(library: Site, open_page: OpenPage) -> None:
+    page = opened(library, open_page)
+    expect(page.locator("#reading-chip")).to_have_text("in review")
+    page.goto("about:blank")
+    coming = Held("/presence$", "POST")
+    page = open_page(f"{library.url}/", may_fail=True)
+    page.request.put(f"{library.url}/api/v1/me", data={"name": "Ben"})
+    coming(page)
+    page.goto(library.viewer_url("b.tif"))
+    page.wait_for_selector("body[data-ready]")
+    coming.wait()
+    page.click("#assign-me")
+    coming.let_go()
+    expect(page.locator("#reading-assignee")).to_have_text("Assigned to: Ben")
+    expect(page.locator("#reading-problem")).to_have_text("")
+
+
+def test_who_is_asked_for_a_name_gets_the_slide_assigned(
+    library: Site, open_page: OpenPage
+) -> None:
+    page = opened(library, open_page, reader=None)
+    page.click("#assign-me")
+    page.fill("#reader-name", "Ann")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reading-assignee")).to_have_text("Assigned to: Ann")
+    expect(page.locator("#reading-problem")).to_have_text("")
+
+
+def test_how_it_was_before_the_verdict_does_not_come_back(
+    library: Site, open_page: OpenPage
+) -> None:
+    page = open_page(f"{library.url}/")
+    page.request.put(f"{library.url}/api/v1/me", data={"name": "Ann"})
+    before = Held("/reading$")(page)
+    page.goto(library.viewer_url("a.tif"))
+    page.wait_for_selector("body[data-ready]")
+    before.wait()
+    page.keyboard.press("v")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reading-verdict")).to_have_text("No tumour, Ann")
+    before.let_go()
+    assert page.inner_text("#reading-verdict") == "No tumour, Ann"
+
+
 def test_a_blind_read_opens_the_heat_map_with_the_first_verdict(
     make_site: MakeSite, open_page: OpenPage
 ) -> None:
@@ -143,6 +210,7 @@ def test_a_blind_read_opens_the_heat_map_with_the_first_verdict(
     page.keyboard.press("1")
     page.keyboard.press("Enter")
     wait_for_heatmap(page)
+    page.wait_for_selector("body[data-ready]")
     expect(page.locator("#reading-locked")).to_be_hidden()
     page.keyboard.press("v")
     page.keyboard.press("3")

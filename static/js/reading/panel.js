@@ -32,22 +32,25 @@ export class ReadingPanel {
     this._reading = reading;
     this._surroundings = surroundings;
     this._giving = false;
+    /** Counts what was asked: the answer to the last question tells how it is now. */
+    this._turn = 0;
     byId('report', HTMLAnchorElement).href = `/slides/${slideId}/report`;
     this._verdictId = '';
     this._dialog = byId('verdict', HTMLDialogElement);
     this._prepareDialog();
     byId('verdict-open').addEventListener('click', () => this.ask());
-    byId('assign-me').addEventListener('click', () => this._do(() => this._assignToMe()));
+    byId('assign-me').addEventListener('click', () => this._do(name => this._assignToMe(name)));
     byId('second-opinion').addEventListener('click', () => this._do(() => this._turnOpinion()));
     byId('verdict-history').addEventListener('toggle', () => void this._showHistory());
     this._presence = new Presence(slideId, names => this._showOthers(names));
     readerChanges.addEventListener('change', () => {
       if (this._reading.locked)
         location.reload(); // another reader may have read it already
-      else void this._presence.begin().then(() => this._fetch());
+      else this._begun = this._begin().catch(unlessTold);
     });
     this._show();
-    this._begin().catch(unlessAway);
+    /** The reader's own coming is a change of the reading: what they do then follows it. */
+    this._begun = this._begin().catch(unlessTold);
   }
 
   /** Let the reader choose. */
@@ -67,15 +70,25 @@ export class ReadingPanel {
   }
 
   async _fetch() {
-    this._reading = await json(`${this._url}/reading`);
+    await this._take(json(`${this._url}/reading`));
+  }
+
+  /** @param {Promise<Reading>} answer */
+  async _take(answer) {
+    const turn = (this._turn += 1);
+    const reading = await answer;
+    if (turn !== this._turn) return; // a newer answer was quicker, or is to come
+    this._reading = reading;
     this._show();
   }
 
-  /** @param {() => Promise<void>} act */
+  /** @param {(name: string) => Promise<void>} act */
   async _do(act) {
     setText(byId('reading-problem'), '');
     try {
-      await act();
+      const name = (await whoReads()).name ?? (await askReader());
+      await this._begun;
+      await act(name);
     } catch (error) {
       if (!(error instanceof ApiError)) return; // the banner tells that nobody answers
       if (error.status === 412) await this._fetch();
@@ -84,8 +97,8 @@ export class ReadingPanel {
     }
   }
 
-  async _assignToMe() {
-    const name = (await whoReads()).name ?? (await askReader());
+  /** @param {string} name */
+  async _assignToMe(name) {
     const mine = this._reading.assignee === name;
     await this._patch({ assignee: mine ? null : name });
   }
@@ -99,8 +112,7 @@ export class ReadingPanel {
   /** @param {object} change */
   async _patch(change) {
     const ifMatch = this._reading.version;
-    this._reading = await json(`${this._url}/reading`, 'PATCH', change, { ifMatch });
-    this._show();
+    await this._take(json(`${this._url}/reading`, 'PATCH', change, { ifMatch }));
   }
 
   _prepareDialog() {
@@ -211,6 +223,14 @@ export class ReadingPanel {
     const { items } = await json(`${this._url}/verdicts`);
     byId('verdict-list').replaceChildren(...items.reverse().map(line));
   }
+}
+
+/**
+ * For `.catch`: the banner tells that nobody answers, or that the slide is gone.
+ * @param {unknown} error
+ */
+function unlessTold(error) {
+  if (!(error instanceof ApiError)) unlessAway(error);
 }
 
 /**
