@@ -45,7 +45,12 @@ export class SlideList {
   /** @param {string} query another list */
   async show(query) {
     this._query = query;
-    await this.rearrange(1);
+    const turn = this._turn + 1;
+    try {
+      await this.rearrange(1);
+    } catch (error) {
+      if (turn === this._turn) throw error; // else another list is on screen or asked for by now
+    }
   }
 
   /** The list as it is now, from the top. @param {number} [parts] */

@@ -19,13 +19,16 @@ export class Views {
     this._nav = byId('views');
     /** @type {View[]} */
     this._views = [];
+    this._asked = 0;
     this._prepareDialog();
     readerChanges.addEventListener('change', () => void this.load());
     void this.load();
   }
 
   async load() {
+    const asked = (this._asked += 1);
     const { items } = await json('/api/v1/views');
+    if (asked !== this._asked) return; // a newer answer was quicker
     this._views = items;
     this.show();
   }
