@@ -19,6 +19,8 @@ export class LookAhead {
     this._layer = layer;
     this._pictures = pictures;
     this._waiting = false;
+    /** Whether what the last move led to was awaited: until it is here, the move is not over. */
+    this._awaited = false;
     /** Where the view was when it last moved, and whereto. */
     this._track = { at_ms: 0, x: 0, y: 0, zoom: 0, heading: { x: 0, y: 0 }, zooming: 0 };
     /** Under the pointer. @type {L.LatLng | null} */
@@ -55,11 +57,13 @@ export class LookAhead {
   _plan() {
     if (!this._map || this.paused || saveData()) return;
     if (!this._layer.isContent) {
+      this._awaited = true;
       this._pictures.fetchNoMore();
       return;
     }
     const likely = this._layer.urlsOf(likelyTiles(this._look(this._map)));
     this._pictures.fetchAhead(likely.slice(0, LIMIT));
+    this._awaited = false;
   }
 
   /** Note where the view is going. */
@@ -82,7 +86,7 @@ export class LookAhead {
     const focus = this._pointer ?? map.getCenter();
     const tiles = 2 ** seen.z / info.tileSizePx;
     const { at_ms, heading, zooming } = this._track;
-    const atRest = performance.now() - at_ms > HEADING_MS;
+    const atRest = !this._awaited && performance.now() - at_ms > HEADING_MS;
     return {
       ...seen,
       focus: { x: focus.lng * tiles, y: focus.lat * tiles },

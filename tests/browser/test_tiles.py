@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, Request
 
-from tests.browser.conftest import OpenPage, centre_of_map, go_to
+from tests.browser.conftest import OpenPage, centre_of_map, eventually, go_to, turn_wheel
 from tests.browser.gate import TILE, Gate
 from tests.browser.pictures import screenshot
 from tests.browser.site import Site
@@ -20,6 +20,7 @@ CENTRE = {"x": 2000, "y": 1500}
 # Share of the looked-at part that a seam of a pixel's width may take while a zoom is under way; the
 # smallest tile that could be missing takes twenty times as much.
 HAIRLINE = 0.002
+HEADING_MS = 700  # a move of the view is forgotten after 600 ms, unless what it led to is awaited
 
 
 @pytest.fixture
@@ -36,12 +37,49 @@ def gate(site: Site) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def page(site: Site, gate: Gate, open_viewer: OpenPage) -> Page:
+def traffic() -> "Traffic":
+    return Traffic()
+
+
+@pytest.fixture
+def page(site: Site, gate: Gate, traffic: "Traffic", open_viewer: OpenPage) -> Page:
     url = site.viewer_url("slide.tif")
-    page = open_viewer(url, reduced_motion="no-preference")
+    page = open_viewer(url, reduced_motion="no-preference", before=traffic.watch)
     go_to(page, **CENTRE, mag=10)
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     return page
+
+
+class Traffic:
+    """Tiles that are on their way to a page, be it for the view or ahead of it."""
+
+    def __init__(self) -> None:
+        self._coming: set[Request] = set()
+        self._asked = 0
+
+    def watch(self, page: Page) -> None:
+        page.on("request", self._ask)
+        page.on("requestfinished", lambda request: self._coming.discard(request))
+        page.on("requestfailed", lambda request: self._coming.discard(request))
+
+    def _ask(self, request: Request) -> None:
+        if TILE.search(request.url):
+            self._asked += 1
+            self._coming.add(request)
+
+    def wait_until_quiet(self, page: Page) -> None:
+        """Until no tile is on its way, and none was asked for after what the page plans idly."""
+        asked = -1
+        while asked != self._asked:
+            asked = self._asked
+            eventually(page, lambda: not self._coming)
+            page.evaluate(
+                """async () => {
+                  for (let n = 0; n < 3; n++)
+                    await new Promise(idle => requestIdleCallback(idle, { timeout: 1000 }));
+                }"""
+            )
+            frames(page)
 
 
 class Network:
@@ -75,22 +113,6 @@ def address(url: str) -> tuple[int, int, int]:
     assert found
     level, column, row = (int(part) for part in found.groups())
     return level, column, row
-
-
-def wait_until_quiet(page: Page) -> None:
-    """Until nothing is fetched any more, neither for the view nor ahead of it."""
-    page.wait_for_load_state("networkidle")
-    page.evaluate(
-        """async () => {
-          const count = () => performance.getEntriesByType('resource').length;
-          for (let still = 0, before = count(); still < 30; ) {
-            await new Promise(requestAnimationFrame);
-            still = count() === before ? still + 1 : 0;
-            before = count();
-            if (count() > 200) performance.clearResourceTimings();
-          }
-        }"""
-    )
 
 
 def frames(page: Page, number: int = 2) -> None:
@@ -130,17 +152,18 @@ def blank(page: Page, device_pixel_ratio: float) -> float:
 
 
 def test_the_next_zooms_are_fetched_while_idle_and_not_urgently(
-    site: Site, gate: Gate, open_viewer: OpenPage
+    site: Site, gate: Gate, traffic: Traffic, open_viewer: OpenPage
 ) -> None:
-    page = open_viewer(f"{site.viewer_url('slide.tif')}#x=3000&y=2200&mag=20")
-    wait_until_quiet(page)
+    url = f"{site.viewer_url('slide.tif')}#x=3000&y=2200&mag=20"
+    page = open_viewer(url, before=traffic.watch)
+    traffic.wait_until_quiet(page)
     network = Network(page)
     go_to(page, x=900, y=700, mag=40)
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     wider = {url for url in network.asked if address(url)[0] == MAX_LEVEL - 1}
     seen = len(network.asked)
     go_to(page, x=2000, y=2400, mag=20)
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     closer = {url for url in network.asked[seen:] if address(url)[0] == MAX_LEVEL}
     assert wider
     assert closer
@@ -149,24 +172,33 @@ def test_the_next_zooms_are_fetched_while_idle_and_not_urgently(
     assert len(ahead) <= 80  # two views at most were planned for: bounded
 
 
-def test_what_was_fetched_ahead_is_shown_without_the_server(page: Page, gate: Gate) -> None:
+def test_what_was_fetched_ahead_is_shown_without_the_server(
+    page: Page, traffic: Traffic, gate: Gate
+) -> None:
     page.mouse.move(*centre_of_map(page))
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     gate.shut()
-    page.mouse.wheel(0, -180)
+    turn_wheel(page, -180)
     page.wait_for_function("() => /mag=(19|20)/.test(location.hash)")
     x, y = CENTRE["x"] // 512, CENTRE["y"] // 512
     assert (MAX_LEVEL - 1, x, y) in loaded(page)
 
 
-def test_a_pan_finds_the_tiles_ahead_of_it(page: Page) -> None:
+def test_a_pan_finds_the_tiles_ahead_of_it_however_slow_the_server_is(
+    page: Page, traffic: Traffic, gate: Gate
+) -> None:
     """The view reaches to column 6 and moves on to column 8: two more are fetched."""
     go_to(page, x=400, y=1500, mag=40)
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     network = Network(page)
+    gate.shut()
     for _ in range(6):
         page.keyboard.press("ArrowRight")
-    wait_until_quiet(page)
+    page.wait_for_selector("#map:not([aria-busy=true])")
+    page.evaluate("() => { window.since = performance.now(); }")
+    page.wait_for_function(f"() => performance.now() - window.since > {HEADING_MS}")
+    gate.open()
+    traffic.wait_until_quiet(page)
     asked = {address(url) for url in network.asked}
     right = max(column for level, column, _ in shown(page) if level == MAX_LEVEL)
     columns = {column for level, column, _ in asked if level == MAX_LEVEL}
@@ -181,6 +213,7 @@ def test_nothing_is_fetched_ahead_while_the_view_is_awaited(page: Page, gate: Ga
         "() => location.hash.includes('mag=40') && location.hash.includes('lo')"
         " || location.hash.includes('ov')"
     )
+    page.wait_for_selector("#map:not([aria-busy=true])")
     frames(page, 90)
     assert network.asked
     assert {address(url)[0] for url in network.asked} == {MAX_LEVEL}
@@ -191,12 +224,13 @@ def test_requests_that_left_the_view_are_given_up(page: Page, gate: Gate) -> Non
     network = Network(page)
     page.evaluate("async () => (await import('/static/js/viewer-map.js')).goToL0(600, 500, 40)")
     page.wait_for_function("() => location.hash.includes('mag=40')")
+    eventually(page, lambda: bool(network.asked))
+    frames(page)
     left = set(network.asked)
-    assert left
     page.evaluate("async () => (await import('/static/js/viewer-map.js')).goToL0(3300, 2500, 40)")
-    frames(page, 10)
-    assert left <= set(network.cancelled)
-    assert set(network.asked) - left - set(network.cancelled)  # those of the new view are not
+    eventually(page, lambda: left <= set(network.cancelled))
+    # Those of the new view are not.
+    eventually(page, lambda: bool(set(network.asked) - left - set(network.cancelled)))
 
 
 @pytest.mark.parametrize("device_pixel_ratio", [1, 1.5])
@@ -214,7 +248,7 @@ def test_nothing_flashes_while_the_server_is_slow(
     page.mouse.move(*centre_of_map(page))
     worst = 0.0
     for delta in (-130, -400, 90, 500, -333, 450, -700):
-        page.mouse.wheel(0, delta)
+        turn_wheel(page, delta)
         for _ in range(2):
             worst = max(worst, blank(page, device_pixel_ratio))
     for key in ("ArrowRight", "ArrowDown", "6", "ArrowLeft", "3", "+", "-"):
@@ -223,9 +257,11 @@ def test_nothing_flashes_while_the_server_is_slow(
     assert worst <= HAIRLINE
 
 
-def test_finer_tiles_stay_until_the_coarser_ones_are_there(page: Page, gate: Gate) -> None:
+def test_finer_tiles_stay_until_the_coarser_ones_are_there(
+    page: Page, traffic: Traffic, gate: Gate
+) -> None:
     go_to(page, **CENTRE, mag=40)
-    wait_until_quiet(page)
+    traffic.wait_until_quiet(page)
     gate.shut()
     page.keyboard.press("3")  # three levels out at once
     page.wait_for_function("() => location.hash.includes('mag=5')")
@@ -249,5 +285,6 @@ def test_a_flight_fetches_what_is_seen_on_arrival_only(page: Page, gate: Gate) -
         "async () => (await import('/static/js/viewer-map.js')).goToL0(600, 2500, 40)"
     )
     assert arrived
+    eventually(page, lambda: bool(network.asked))
     frames(page, 3)
     assert {address(url)[0] for url in network.asked} == {MAX_LEVEL}
