@@ -253,9 +253,11 @@ def test_choosing_another_model_goes_back_to_the_plain_heat_map(opened: OpenPage
 
 
 def test_a_heat_map_that_comes_late_does_not_take_the_place_of_the_chosen_one(
-    library: Site, opened: OpenPage
+    library: Site, open_viewer: OpenPage
 ) -> None:
-    page = opened()
+    page = open_viewer(library.viewer_url("slide.tif"))
+    wait_for_heatmap(page)
+    go_to(page, x=640, y=512, mag=10)
     held = Held(f"/analyses/{other_id(library)}/heatmap$")(page)
     page.select_option("#models-shown", index=1)
     held.wait()
