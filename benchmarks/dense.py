@@ -28,7 +28,6 @@ import argparse
 import json
 import statistics
 import sys
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,12 +37,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import dense_peers, large_slides, slide_runs
+from benchmarks.dense_peer_runs import padded
 from benchmarks.ratios import Comparison, compare
 from model.evaluation.metrics import roc_auc
 from model.evaluation.patches import PatchFolder
 from model.prediction.engine import OPENVINO_FLOAT32, TORCH, Engine, choose_engine, has_openvino
 from model.prediction.engine_torch import load_network, scale_patches
-from model.prediction.lite0 import ARCHITECTURE
 from model.prediction.models import DEFAULT_MODEL, Model, load_model
 
 BATCH_PATCHES = 32
@@ -89,8 +88,9 @@ def engines(model: Model, pixels: Pixels | None, rounds: int) -> dict[str, Any]:
     ours.score_cells(region, cells)
     ratio = compare(lambda: plain(model, patches), lambda: ours.score_cells(region, cells), rounds)
     found = _ratios("ratio_to_patchwise", ratio, cells.size)
-    net = plain_net(model)
-    less = compare(lambda: plain(net, bare), lambda: ours.score_cells(region, cells), rounds)
+    less = compare(
+        lambda: plain(padded(model), bare), lambda: ours.score_cells(region, cells), rounds
+    )
     found |= _ratios("ratio_to_bare_patches", less, cells.size)
     kinds = [TORCH, OPENVINO_FLOAT32] if has_openvino() else [TORCH]
     differences = []
@@ -123,7 +123,7 @@ def accuracy(
     if pixels is None or labels is None:
         return {"auc_loss_low_precision": None, "auc_reason": "no --patches"}
     auc = {
-        "padded": plain(plain_net(model), pixels),
+        "padded": plain(padded(model), pixels),
         "plain": plain(model, pixels),
         "ships": Engine(model).probabilities(pixels),
     }
@@ -133,11 +133,6 @@ def accuracy(
         "auc_loss_low_precision": round(aucs["plain"] - aucs["ships"], 5),
         "patches": len(labels),
     }
-
-
-def plain_net(model: Model) -> Model:
-    """The model with the plain net, which pads its patches and sees nothing beyond them."""
-    return replace(model, architecture=ARCHITECTURE)
 
 
 @torch.inference_mode()

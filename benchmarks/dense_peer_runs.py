@@ -13,7 +13,7 @@ import time
 import venv
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from benchmarks.browser_servers import CACHE, PeerMissingError
 from benchmarks.large_slides import MPP, NET_LEVEL
 from model.prediction.engine_torch import load_network
 from model.prediction.heatmap import Heatmap
+from model.prediction.lite0 import ARCHITECTURE
 from model.prediction.models import Model, load_model
 
 NET_MPP = MPP * 2**NET_LEVEL
@@ -132,9 +133,12 @@ def versions(name: str) -> dict[str, str]:
 
 
 def make_task(folder: Path, model_folder: Path) -> Task:
-    """Write the model's net as TorchScript, and its description for WSInfer."""
+    """Write the model's net as TorchScript, and its description for WSInfer.
+
+    It pads its patches: that is how peers use a net, and less work for them.
+    """
     model = load_model(model_folder)
-    net, side = load_network(model), model.patch_size_px
+    net, side = load_network(padded(model)), model.patch_size_px
     script, config = folder / "net.pt", folder / "config.json"
     with torch.no_grad(), warnings.catch_warnings():
         # PyTorch advises against TorchScript, and that sizes become constants: one size is all.
@@ -144,11 +148,16 @@ def make_task(folder: Path, model_folder: Path) -> Task:
         )
         torch.jit.save(torch.jit.freeze(traced), script)
     told = json.loads((model_folder / "config.json").read_text("utf-8"))
-    told["spacing_um_px"] = NET_MPP
+    told |= {"spacing_um_px": NET_MPP, "architecture": ARCHITECTURE}
     # WSInfer reads level 0 and leaves it to the model to bring patches to its size.
     told["transform"].insert(0, {"name": "Resize", "arguments": {"size": side}})
     config.write_text(json.dumps(told), "utf-8")
     return Task(model_folder, model, script, config)
+
+
+def padded(model: Model) -> Model:
+    """The model with the plain net, which pads its patches and sees nothing beyond them."""
+    return replace(model, architecture=ARCHITECTURE)
 
 
 class _Column(torch.nn.Module):

@@ -5,7 +5,7 @@
 `python -m benchmarks.dense` runs this too. Each is a process of its own with all cores, started in
 turns: `python -m model predict`; `wsinfer run` as it comes; TIAToolbox's PatchPredictor in batches
 of 32 with a loading process a core (its defaults are 8 and none). The peers get our net as
-TorchScript with its norms folded, in float32, at 0.972 µm, which the slide holds, so that nobody
+TorchScript, in float32 and with padded patches, at 0.972 µm, which the slide holds, so that nobody
 needs to resample. They score one patch of 96 px after another; we score every 32 px, nine times as
 many. Each finds tissue by itself, so times are divided by the area each has scored.
 

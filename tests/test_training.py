@@ -9,9 +9,7 @@ from click.testing import CliRunner
 
 from model.cli import main
 from model.evaluation.metrics import roc_auc
-from model.prediction.lite0 import BEFORE_PX
-from model.prediction.network_dense import with_mirror_image
-from model.training.augment import augment, blur, cut_out, flip, surround, warp
+from model.training.augment import augment, blur, cut_out, flip, warp
 from model.training.config import Augmentation, TrainingConfig, TrainingConfigInvalid, read_config
 from model.training.log import Log
 from model.training.patches import PatchSet, scaled
@@ -113,28 +111,9 @@ def test_a_wide_blur_blurs_wide_and_keeps_the_mean():
     assert min(widths) < 6
 
 
-def test_surroundings_are_a_mirror_image_or_a_strangers():
-    chance = torch.Generator().manual_seed(0)
-    patches = torch.rand((40, 96, 96, 3), generator=chance)
-    assert surround(patches, 0, chance) is patches
-    wide = surround(patches, 0.5, chance)
-    inner = slice(BEFORE_PX, BEFORE_PX + 96)
-    assert torch.equal(wide[:, inner, inner], patches)
-    mirror = with_mirror_image(patches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-    left, mirrors = wide[:, :, :BEFORE_PX], mirror[:, :, :BEFORE_PX]
-    own = (left == mirrors).flatten(1).all(1)
-    assert 8 < own.sum() < 36
-    for stranger in left[~own]:
-        assert any(torch.equal(stranger, other) for other in mirrors)
-
-
-def test_a_dense_net_learns_among_strangers():
+def test_a_dense_net_learns_too():
     pixels, labels = draw_patches(64, 96, seed=1)
-    augmentation = TOY["augmentation"] | {"strangers_share": 0.5}
-    architecture = "efficientnet_lite0_dense"
-    config = TrainingConfig(
-        **TOY | {"augmentation": augmentation, "architecture": architecture, "epochs": 6}
-    )
+    config = TrainingConfig(**TOY, architecture="efficientnet_lite0_dense", epochs=6)
     net = train(config, 0, PatchSet(pixels, labels), None, Log(None)).eval()
     unseen, wanted = draw_patches(100, 96, seed=2)
     with torch.inference_mode():
@@ -198,7 +177,6 @@ def test_the_mean_of_nets_has_mean_weights_and_measured_norms():
         ("epoch = 3", "epoch"),
         ("epochs = -1", "epochs"),
         ("epochs = ", "no readable TOML"),
-        ("augmentation.strangers_share = 0.5", "a net that sees surroundings"),
     ],
 )
 def test_a_wrong_configuration_is_named(tmp_path, text, message):

@@ -1,4 +1,4 @@
-"""Random views of patches: symmetries, colour, stain, sharpness, missing parts, surroundings.
+"""Random views of patches: symmetries, colour, stain, sharpness and missing parts.
 
 All act on whole batches, on the CPU, and take their chance from one generator, so that a seed fixes
 a run. Patches are float32 (n, h, w, 3) in 0–1 here.
@@ -11,8 +11,6 @@ from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from model.prediction.lite0 import BEFORE_PX
-from model.prediction.network_dense import with_mirror_image
 from model.training.config import Augmentation
 
 GREY = 1 / math.sqrt(3)
@@ -21,14 +19,13 @@ DARKEST = 1 / 255
 
 
 def augment(patches: Tensor, how: Augmentation, chance: Generator) -> Tensor:
-    """A random view (n, h, w, 3) in 0–1 of each uint8 patch (n, h, w, 3); see `surround`."""
+    """A random view (n, h, w, 3) in 0–1 of each uint8 patch (n, h, w, 3)."""
     views = (flip(patches, chance) if how.flips else patches).float() / 255
     views = warp(views, how, chance)
     views = jitter_stain(views, how.stain, chance)
     views = jitter_colour(views, how, chance)
     views = blur(views, how.blur_share, how.blur_sigma_px, chance)
-    views = cut_out(views, how.cutout_share, how.cutout_px, how.spared_px, chance)
-    return surround(views, how.strangers_share, chance)
+    return cut_out(views, how.cutout_share, how.cutout_px, how.spared_px, chance)
 
 
 def flip(patches: Tensor, chance: Generator) -> Tensor:
@@ -120,22 +117,6 @@ def cut_out(
     cell = cell & _within(x, (width - spared_px) // 2, spared_px)
     hole = hole & ~cell & _chosen(patches, share, chance)
     return torch.where(hole, patches.mean((1, 2), keepdim=True), patches)
-
-
-def surround(patches: Tensor, share: float, chance: Generator) -> Tensor:
-    """Patches (n, 163, 163, 3) with what a dense net sees around them (network_dense.py).
-
-    That is their mirror image, and for a share of them another patch's: a net that is to answer for
-    a patch must not go by its neighbours. With no share the patches stay bare.
-    """
-    if not share:
-        return patches
-    wide = with_mirror_image(patches.permute(0, 3, 1, 2))
-    others = wide[torch.randperm(len(wide), generator=chance)]
-    wide = torch.where(_chosen(patches, share, chance), others, wide).permute(0, 2, 3, 1)
-    height, width = patches.shape[1:3]
-    wide[:, BEFORE_PX : BEFORE_PX + height, BEFORE_PX : BEFORE_PX + width] = patches
-    return wide
 
 
 def _uniform(shape: tuple[int, ...], chance: Generator) -> Tensor:

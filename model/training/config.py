@@ -2,12 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.prediction.errors import PredictionError
-from model.prediction.lite0 import DENSE_ARCHITECTURE
 
 
 class TrainingConfigInvalid(PredictionError):  # noqa: N818 -- named like the errors of prediction
@@ -37,9 +36,6 @@ class Augmentation(Strict):
     cutout_share: float = Field(default=0.3, ge=0, le=1)
     cutout_px: int = Field(default=32, ge=0)
     spared_px: int = Field(default=32, ge=0, description="side of the central square never cut out")
-    strangers_share: float = Field(
-        default=0, ge=0, le=1, description="of a dense net's: surrounded by another patch's tissue"
-    )
 
 
 class Balancing(Strict):
@@ -126,12 +122,6 @@ class TrainingConfig(Strict):
     log_every_steps: int = Field(default=20, ge=1)
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
-
-    @model_validator(mode="after")
-    def _surroundings_are_seen(self) -> Self:
-        if self.augmentation.strangers_share and self.architecture != DENSE_ARCHITECTURE:
-            raise ValueError("strangers_share needs a net that sees surroundings (architecture)")
-        return self
 
 
 def read_config(path: Path) -> TrainingConfig:
