@@ -39,7 +39,9 @@ export class Presence {
     window.clearTimeout(this._timer);
     const body = JSON.stringify({ start: false, leaving: true });
     const headers = { 'Content-Type': 'application/json' };
-    void fetch(this._url, { method: 'POST', body, headers, keepalive: true });
+    fetch(this._url, { method: 'POST', body, headers, keepalive: true }).catch(() => {
+      // nobody is left to be told; the server forgets a reader who is not heard of
+    });
   }
 }
 
