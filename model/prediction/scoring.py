@@ -30,7 +30,7 @@ from model.prediction.stain import normalised
 from model.prediction.tissue import tissue_mask
 from model.prediction.wsi import level_for, open_wsi, read_scaled
 
-# 16 × 16 cells of 31 µm: half a millimetre square, one or two seconds on one core with the shipped
+# 16 × 16 cells of 31 µm: half a millimetre square, a tenth of a second on one core with the shipped
 # model. Long against what a chunk costs beside its cells, short for who waits for it or cancels.
 CHUNK_CELLS = 16
 # A chunk of a model with larger cells has fewer of them, so that what is read at once stays small.
